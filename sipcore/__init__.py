@@ -1,0 +1,1 @@
+"""Sans-IO: the SIP core's package root; it exports nothing yet."""
