@@ -1,0 +1,50 @@
+# make demo   the pair survives a power cut: builds everything it needs, then shows it
+# make test   all tests that fit in CI        make check   the fast half: style, types, pure tests
+# make lab    the two-node LAN to play with   make bench   figures beside keepalived
+# make interop, make campaign                 the long ones
+VENV ?= .venv
+BIN = $(VENV)/bin
+DEMO ?=
+
+.PHONY: demo test check lab bench interop campaign lock clean setup-run setup-test
+.DEFAULT_GOAL := demo
+
+demo: setup-run
+	@$(BIN)/haagent lab demo $(DEMO)
+
+lab: setup-run
+	@$(BIN)/haagent lab up && $(BIN)/haagent lab status
+
+check: setup-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest tests/architecture tests/unit tests/property tests/conformance
+
+test: check
+	$(BIN)/pytest tests/integration tests/interop tests/lab
+
+interop: setup-test
+	$(BIN)/pytest tests/interop -v
+
+bench: setup-test
+	$(BIN)/python -m bench.failover $(BENCH)
+
+campaign: setup-test
+	$(BIN)/haagent lab campaign --rounds 50 --strategy on-master
+	$(BIN)/haagent lab campaign --rounds 50 --strategy on-both
+
+# The locks hold versions and hashes; pip alone can install them (docs/decisions/0004).
+lock:
+	uv lock
+	uv export -q --frozen --no-dev --no-emit-project --no-header -o requirements.lock
+	uv export -q --frozen --all-extras --no-emit-project --no-header -o requirements-dev.lock
+
+setup-run:
+	@VENV=$(VENV) .ci/setup run
+
+setup-test:
+	@VENV=$(VENV) .ci/setup test
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
