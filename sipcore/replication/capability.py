@@ -1,0 +1,49 @@
+"""Sans-IO: what an owner of data tells replication: how its records are packed, applied and listed."""
+
+from enum import IntEnum
+from typing import Protocol
+
+import msgspec
+
+
+class Kind(IntEnum):
+    """What a record is about; the number stands on the wire and is never used again for another thing."""
+
+    CONTACT = 1  # one record per AOR
+    DIALOG = 2
+    TRANSACTION = 3
+
+
+class Capability(Protocol):
+    """The records of one kind: the merge rule lives with the owner, replication only moves bytes.
+
+    `version` grows when an older node could not read the records any more; a field appended with a default
+    does not count. Two nodes with different versions of one kind refuse each other by name.
+    """
+
+    kind: Kind
+    version: int
+
+    def pack(self, key: bytes, now: float) -> bytes | None:
+        """The record as it is now (msgspec array-like, times as remaining seconds); None: deleted."""
+
+    def apply(self, key: bytes, payload: bytes, epoch: int, now: float) -> bool:
+        """Merge a peer's record; False when what is here is newer. Never touches the journal.
+
+        `now` is this node's clock at the moment when the peer packed the record: a record that waited in a
+        backlog carries its age with it. Raises msgspec.MsgspecError or ReplicationError on a bad payload.
+        """
+
+    def delete(self, key: bytes, epoch: int, now: float) -> bool:
+        """Carry out a peer's delete; it beats older updates, also those that arrive later (tombstone)."""
+
+    def keys(self) -> list[bytes]:
+        """All keys for a snapshot, also those of tombstones (`pack` gives None for them)."""
+
+
+class Record(msgspec.Struct, array_like=True, gc=False):
+    """One change on the wire; `payload` None is a delete."""
+
+    kind: int
+    key: bytes
+    payload: bytes | None = None

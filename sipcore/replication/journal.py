@@ -1,0 +1,113 @@
+"""Sans-IO: the sequenced log of this node's own changes, and the bounded backlog that a peer resumes from."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from sipcore.replication.capability import Capability, Kind, Record
+from sipcore.role import RoleGate
+
+MAX_BATCH = 512 * 1024  # bytes of records after which a batch is closed and the next one begins
+MAX_RECORD = 1024 * 1024  # bytes of one record
+
+
+@dataclass(slots=True)
+class Entry:
+    """One flushed batch: encoded once, sent to each peer as it stands."""
+
+    first: int  # sequence of its first record
+    last: int
+    epoch: int
+    at: float  # when its relative times were true
+    payload: bytes
+    end: int  # bytes of all batches up to and with this one
+
+
+class Journal:
+    """Collects which keys changed (`touch`), packs each of them once per receive batch (`flush`).
+
+    A kind without a registered capability is not kept: a core without replication has a journal that does
+    nothing. `incarnation` is a random number per process start: it names this log, so that a peer never
+    resumes from the log of an earlier life.
+    """
+
+    def __init__(
+        self,
+        gate: RoleGate,
+        capabilities: Iterable[Capability] = (),
+        *,
+        incarnation: int = 0,
+        backlog_bytes: int = 16 * 1024 * 1024,
+    ) -> None:
+        self.gate = gate
+        self.incarnation = incarnation
+        self.backlog_bytes = backlog_bytes
+        self.capabilities: dict[Kind, Capability] = {}
+        for capability in capabilities:
+            self.register(capability)
+        self.sequence = 0  # of the last flushed record
+        self.bytes_total = 0
+        self.oversized = 0  # records over MAX_RECORD, left out
+        self._dirty: dict[tuple[Kind, bytes], None] = {}
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._entries: deque[Entry] = deque()
+        self._by_first: dict[int, Entry] = {}
+
+    def register(self, capability: Capability) -> None:
+        """Keep changes of this capability's kind from now on."""
+        self.capabilities[capability.kind] = capability
+
+    def touch(self, kind: Kind, key: bytes) -> None:
+        """Say that a record was changed, made or deleted here (never for what came from a peer)."""
+        if kind in self.capabilities:
+            self._dirty[kind, key] = None
+
+    def flush(self, now: float) -> tuple[int, bytes] | None:
+        """Pack what was touched; returns (last sequence, payload), None when nothing is left to pack.
+
+        Call it until it returns None: a very large batch is cut into several.
+        """
+        if not self._dirty:
+            return None
+        records = self._pack_dirty(now)
+        if not records:
+            return None
+        payload = self._encode(records)
+        first = self.sequence + 1
+        self.sequence += len(records)
+        self.bytes_total += len(payload)
+        entry = Entry(first, self.sequence, self.gate.epoch, now, payload, self.bytes_total)
+        self._entries.append(entry)
+        self._by_first[first] = entry
+        self._forget_oldest()
+        return self.sequence, payload
+
+    def entry(self, first: int) -> Entry | None:
+        """The batch that begins with this sequence, None when the backlog has lost it."""
+        return self._by_first.get(first)
+
+    def covers(self, sequence: int) -> bool:
+        """Whether all that came after this sequence can still be sent."""
+        return sequence == self.sequence or sequence + 1 in self._by_first
+
+    def _pack_dirty(self, now: float) -> list[Record]:
+        records = []
+        size = 0
+        dirty = self._dirty
+        while dirty and size < MAX_BATCH:
+            kind, key = next(iter(dirty))
+            del dirty[kind, key]
+            payload = self.capabilities[kind].pack(key, now)
+            if payload is not None and len(payload) > MAX_RECORD:
+                self.oversized += 1
+                continue
+            records.append(Record(kind, key, payload))
+            size += len(key) + len(payload or b"")
+        return records
+
+    def _forget_oldest(self) -> None:
+        # the newest batch always stays: it is the one that is about to be sent
+        while len(self._entries) > 1 and self.bytes_total - self._entries[0].end > self.backlog_bytes:
+            del self._by_first[self._entries.popleft().first]
