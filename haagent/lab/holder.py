@@ -1,7 +1,7 @@
 """IO shell: the process that holds one host's network namespace and clears it away when the laboratory ends.
 
-It says `ready` when it is in its new namespace, and waits for the end of its input. That end comes also when the
-laboratory is killed: then whatever still runs in the namespace is killed, so that nothing is left behind.
+It says `ready` when it is in its new namespace, and waits for the end of its input. That end comes also when
+the laboratory is killed: then whatever still runs in the namespace is killed, so that nothing is left behind.
 """
 
 import os

@@ -115,7 +115,7 @@ def become_root() -> None:
 
 
 def join(pid: int, host_pid: int) -> None:
-    """Move this process into the user namespace of `pid` (when it is another) and the network of `host_pid`."""
+    """Move this process into the user namespace of `pid`, if another, and the network of `host_pid`."""
     user = f"/proc/{pid}/ns/user"
     network = os.open(f"/proc/{host_pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     if os.stat(user).st_ino != os.stat("/proc/self/ns/user").st_ino:

@@ -1,10 +1,10 @@
 """IO shell: the laboratory's network: a switch with two bridges, nodes a and b, and a client.
 
-    client eth0 ---+           lan  10.88.0.0/24 fd88::/64
-    a eth0 --------+-- [lan]         a .11, b .12, client .13, VIP .100
-    b eth0 --------+
-    a sync0 -------+-- [sync]  sync 10.89.0.0/24: the second path
-    b sync0 -------+
+client eth0 ---+           lan  10.88.0.0/24 fd88::/64
+a eth0 --------+-- [lan]         a .11, b .12, client .13, VIP .100
+b eth0 --------+
+a sync0 -------+-- [sync]  sync 10.89.0.0/24: the second path
+b sync0 -------+
 """
 
 import time
@@ -89,55 +89,64 @@ class Lan:
         for wire in wires:
             self._switch.link("set", index=self._plugs[f"{host}-{wire}"], state=state)
 
+    def reboot(self, name: str) -> None:
+        """Give a host a new namespace: what ran on it and what its kernel knew is gone."""
+        for port in PORTS:
+            if port.host == name:
+                self._switch.link("del", index=self._plugs.pop(port.plug))
+        self.hosts[name].close()
+        self.hosts[name] = host = Host(name)
+        host.wait_ready()
+        self._boot(name)
+        self._wait_forwarding()
+
     def _build(self) -> None:
+        self._stack.callback(self._close_hosts)
         for name in ("switch", *NODES, "client"):
-            self.hosts[name] = host = Host(name)
-            self._stack.callback(host.close)
+            self.hosts[name] = Host(name)
         for host in self.hosts.values():
             host.wait_ready()
         with self.hosts["switch"].entered():
-            from pyroute2 import IPRoute  # loads slowly, and only the one who builds needs it
-
-            self._switch = IPRoute()
-            self._stack.callback(self._switch.close)
-            self._cable()
-        for name in (*NODES, "client"):
-            with self.hosts[name].entered():
-                self._configure(name, IPRoute)
-        self._wait_forwarding()
-
-    def _cable(self) -> None:
-        switch = self._switch
+            self._switch = _iproute()
+        self._stack.callback(self._switch.close)
         for wire in ("lan", "sync"):
             # No snooping: without a querier it would keep VRRP's multicast from the ports.
-            switch.link("add", ifname=wire, kind="bridge", br_mcast_snooping=0, br_stp_state=0, br_forward_delay=0)
-            switch.link("set", index=self._index(wire), state="up")
-        for port in PORTS:
-            peer = {"ifname": port.interface, "net_ns_pid": self.hosts[port.host].pid, "address": port.mac}
+            options = {"br_mcast_snooping": 0, "br_stp_state": 0, "br_forward_delay": 0}
+            self._switch.link("add", ifname=wire, kind="bridge", **options)
+            self._switch.link("set", index=self._index(wire), state="up")
+        for name in (*NODES, "client"):
+            self._boot(name)
+        self._wait_forwarding()
+
+    def _close_hosts(self) -> None:
+        for host in self.hosts.values():
+            host.close()
+
+    def _boot(self, name: str) -> None:
+        """Connect a host's cables and configure its interfaces."""
+        switch, ports = self._switch, [port for port in PORTS if port.host == name]
+        for port in ports:
+            peer = {"ifname": port.interface, "net_ns_pid": self.hosts[name].pid, "address": port.mac}
             switch.link("add", ifname=port.plug, kind="veth", peer=peer)
             self._plugs[port.plug] = index = self._index(port.plug)
             switch.link("set", index=index, master=self._index(port.wire), state="up")
+        with self.hosts[name].entered():
+            for scope in ("all", "default", *(port.interface for port in ports)):
+                # An address is usable at once; the laboratory has no duplicates but those that it looks for.
+                _sysctl(f"net/ipv6/conf/{scope}/accept_dad", "0")
+                _sysctl(f"net/ipv6/conf/{scope}/accept_ra", "0")
+            with _iproute() as host:
+                host.link("set", index=host.link_lookup(ifname="lo")[0], state="up")
+                for port in ports:
+                    index = host.link_lookup(ifname=port.interface)[0]
+                    host.link("set", index=index, state="up")
+                    for entry in port.addresses:
+                        local, _, length = entry.partition("/")
+                        host.addr("add", index=index, address=local, prefixlen=int(length))
 
     def _index(self, name: str) -> int:
         found: list[int] = self._switch.link_lookup(ifname=name)
         return found[0]
-
-    def _configure(self, name: str, iproute: Any) -> None:
-        for scope in ("all", "default"):
-            # An address is usable at once; the laboratory has no duplicates but those that it looks for.
-            _sysctl(f"net/ipv6/conf/{scope}/accept_dad", "0")
-            _sysctl(f"net/ipv6/conf/{scope}/accept_ra", "0")
-        with iproute() as host:
-            host.link("set", index=host.link_lookup(ifname="lo")[0], state="up")
-            for port in PORTS:
-                if port.host != name:
-                    continue
-                index = host.link_lookup(ifname=port.interface)[0]
-                _sysctl(f"net/ipv6/conf/{port.interface}/accept_dad", "0")
-                host.link("set", index=index, state="up")
-                for entry in port.addresses:
-                    local, _, length = entry.partition("/")
-                    host.addr("add", index=index, address=local, prefixlen=int(length))
 
     def _wait_forwarding(self, *, timeout: float = 5.0) -> None:
         """A bridge port takes a moment from `up` to forwarding."""
@@ -152,6 +161,12 @@ class Lan:
                 return
             time.sleep(0.01)
         raise LabError(f"the laboratory's switch does not forward after {timeout:g} s: port states {states}")
+
+
+def _iproute() -> Any:
+    from pyroute2 import IPRoute  # loads slowly, and only the one who builds needs it
+
+    return IPRoute()
 
 
 def _sysctl(name: str, value: str) -> None:

@@ -1,0 +1,1 @@
+"""IO shell: measurements that stand beside a peer's in the same run."""
