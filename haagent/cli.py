@@ -1,0 +1,213 @@
+"""IO shell: the `haagent` command.
+
+Exit codes: 0 done (or healthy), 1 refused (or not healthy, or the wait ran out), 2 wrong usage or config or
+host, 3 no agent behind the socket. Only `run` loads scapy and pyroute2.
+"""
+
+import importlib.util
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from haagent import views
+from haagent.config import load
+from haagent.control.client import DEFAULT_SOCKET, AgentUnreachableError, ControlClient, RefusedError
+from haagent.errors import ConfigError
+
+REFUSED = 1
+WRONG_USAGE = 2
+UNREACHABLE = 3
+POLL_SECONDS = 0.02
+
+out = Console()
+errors = Console(stderr=True, soft_wrap=True)
+
+
+class _LabOnDemand(TyperGroup):
+    """The laboratory's commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = list(super().list_commands(ctx))
+        return [*names, "lab"] if importlib.util.find_spec("haagent.lab.cli") else names
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name != "lab" or not importlib.util.find_spec("haagent.lab.cli"):
+            return super().get_command(ctx, cmd_name)
+        from haagent.lab.cli import app as lab  # its imports are the laboratory's alone
+
+        command = get_command(lab)
+        command.name = "lab"
+        return command
+
+
+app = typer.Typer(
+    cls=_LabOnDemand,
+    no_args_is_help=True,
+    add_completion=False,
+    help="Failover agent: VRRP, the virtual IP, and the role of the SIP core.",
+    epilog=(__doc__ or "").partition("\n\n")[2],
+)
+
+SocketOption = Annotated[Path | None, typer.Option("--socket", help="Control socket of the agent.")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="Take the socket from this config.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def run(config: Annotated[Path, typer.Argument(help="haagent.toml")]) -> None:
+    """Run the agent in the foreground until SIGTERM."""
+    from haagent.agent import main as run_agent  # scapy and pyroute2 are loaded only here
+
+    raise typer.Exit(run_agent(config))
+
+
+@app.command()
+def status(
+    socket: SocketOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 unless the node is healthy.")] = False,
+) -> None:
+    """Show role, epoch, routers, peer, SIP core and what the kernel granted."""
+    client = _client(socket, config)
+    state = _ask(lambda: client.get("/v1/status"))
+    if as_json:
+        out.print_json(json.dumps(state))
+    elif watch:
+        _watch(client, state)
+    else:
+        out.print(views.status(state))
+    if check and not views.is_healthy(state):
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+def switchover(
+    socket: SocketOption = None,
+    config: ConfigOption = None,
+    wait: Annotated[
+        float, typer.Option("--wait", help="Seconds to wait until it is done; 0: not at all.")
+    ] = 0,
+) -> None:
+    """Hand the role to the peer in a planned way: it takes over first, then this node lets go."""
+    client = _client(socket, config)
+    _ask(lambda: client.post("/v1/switchover"))
+    out.print("switchover asked for")
+    if wait:
+        _wait_for_role(client, "BACKUP", wait)
+
+
+@app.command()
+def failover(
+    socket: SocketOption = None,
+    config: ConfigOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Also if the standby is not in sync.")] = False,
+    wait: Annotated[
+        float, typer.Option("--wait", help="Seconds to wait until it is done; 0: not at all.")
+    ] = 0,
+) -> None:
+    """Make this node the master, also if the peer cannot be asked."""
+    client = _client(socket, config)
+    _ask(lambda: client.post("/v1/failover", {"force": force}))
+    out.print("failover asked for")
+    if wait:
+        _wait_for_role(client, "MASTER", wait)
+
+
+@app.command()
+def history(
+    socket: SocketOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    last: Annotated[int, typer.Option("-n", min=1, help="How many of the newest records.")] = 20,
+) -> None:
+    """Show each change of role: why, and how long each step took."""
+    client = _client(socket, config)
+    records = _ask(lambda: client.get(f"/v1/history?last={last}"))
+    if as_json:
+        for record in records:
+            print(json.dumps(record))  # noqa: T201 - one object per line, for other programs
+        return
+    out.print(views.history(records))
+
+
+@app.command()
+def explain(socket: SocketOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say why the node has the role that it has, and what would change it."""
+    client = _client(socket, config)
+    answer = _ask(lambda: client.get("/v1/explain"))
+    if as_json:
+        out.print_json(json.dumps(answer))
+    else:
+        out.print(views.explanation(answer))
+
+
+@app.command()
+def check(config: Annotated[Path, typer.Argument(help="haagent.toml")]) -> None:
+    """Check a config file; the host is checked by `run`."""
+    loaded = _load(config)
+    routers = ", ".join(f"{router.name} (VRID {router.vrid})" for router in loaded.virtual_router)
+    out.print(f"{config}: good: node {loaded.node}, virtual routers {routers}")
+
+
+def main() -> None:
+    """Entry point of the `haagent` command."""
+    app(prog_name="haagent")
+
+
+def _client(socket: Path | None, config: Path | None) -> ControlClient:
+    if socket is None:
+        socket = Path(_load(config).run_dir) / "control.sock" if config else DEFAULT_SOCKET
+    return ControlClient(socket)
+
+
+def _load(path: Path) -> Any:
+    try:
+        return load(path.read_text(encoding="utf-8"))
+    except (ConfigError, OSError, UnicodeDecodeError) as error:
+        _fail(f"{path}: {error}", WRONG_USAGE)
+
+
+def _ask(request: Callable[[], Any]) -> Any:
+    try:
+        return request()
+    except AgentUnreachableError as error:
+        _fail(str(error), UNREACHABLE)
+    except RefusedError as error:
+        _fail(f"refused: {error}", REFUSED)
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    errors.print(f"haagent: {escape(text)}", highlight=False)
+    raise typer.Exit(code)
+
+
+def _watch(client: ControlClient, state: Any) -> None:
+    with Live(views.status(state), console=out, refresh_per_second=4) as live:
+        try:
+            while True:
+                time.sleep(0.25)
+                live.update(views.status(_ask(lambda: client.get("/v1/status"))))
+        except KeyboardInterrupt:
+            return
+
+
+def _wait_for_role(client: ControlClient, role: str, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        state = _ask(lambda: client.get("/v1/status"))
+        if state["role"] == role:
+            out.print(f"this node is {role}: {state['reason']}")
+            return
+        time.sleep(POLL_SECONDS)
+    _fail(f"after {seconds} s this node is not {role}", REFUSED)

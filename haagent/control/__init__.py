@@ -1,0 +1,1 @@
+"""Sans-IO: the control API of the agent: its server, its client and its rules are the modules beside this."""

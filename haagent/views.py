@@ -1,0 +1,108 @@
+"""Sans-IO: what the command line shows of the agent, as rich tables."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+
+Json = Mapping[str, object]
+
+COLOURS = {"MASTER": "bold green", "BACKUP": "cyan", "FAULT": "bold red", "INIT": "yellow"}
+PHASES = ("detected_ms", "decided_ms", "vip_ms", "announced_ms", "core_told_ms")
+
+
+def is_healthy(state: Json) -> bool:
+    """The guard runs, no fault keeps the node out, and its SIP core (if any) is ready."""
+    core = state["core"]
+    ready = not isinstance(core, dict) or bool(core.get("ready"))
+    return bool(state["guard_pid"]) and state["role"] in ("MASTER", "BACKUP") and ready
+
+
+def status(state: Json) -> Group:
+    """The tables of `haagent status`."""
+    return Group(_node(state), _routers(_rows(state, "routers")))
+
+
+def history(records: Sequence[Json]) -> Table:
+    """The table of `haagent history`: times are milliseconds after the cause was detected."""
+    table = Table("time", "epoch", "role", "reason", *(name.removesuffix("_ms") for name in PHASES))
+    for record in records:
+        phases = record.get("phases")
+        known = phases if isinstance(phases, dict) else {}
+        table.add_row(
+            str(record.get("time", ""))[:23],
+            str(record.get("epoch", "")),
+            f"{_role(record.get('old'))} → {_role(record.get('role'))}",
+            escape(str(record.get("reason", ""))),
+            *(_milliseconds(known.get(name)) for name in PHASES),
+        )
+    return table
+
+
+def explanation(answer: Json) -> Table:
+    """The table of `haagent explain`."""
+    table = Table("what", "value", show_header=False)
+    for key, value in answer.items():
+        lines = value if isinstance(value, list) else [value]
+        table.add_row(escape(key), escape("\n".join(str(line) for line in lines)))
+    return table
+
+
+def _node(state: Json) -> Table:
+    table = Table(title=f"node {state['node']}", show_header=False, title_justify="left")
+    table.add_row("role", f"{_role(state['role'])}, epoch {state['epoch']}, {escape(str(state['reason']))}")
+    table.add_row("peer", _fields(state["peer"], ("connected", "role", "epoch", "ready", "rtt_ms")))
+    table.add_row(
+        "SIP core", _fields(state["core"], ("connected", "pid", "role", "epoch", "ready", "synced"))
+    )
+    table.add_row("real-time", _fields(state["realtime"], None))
+    table.add_row("processes", f"control {state['pid']}, guard {state['guard_pid'] or 'not running'}")
+    return table
+
+
+def _routers(routers: Sequence[Json]) -> Table:
+    table = Table(
+        "router", "VRID", "state", "priority", "interval", "VIPs", "here", "lease", title_justify="left"
+    )
+    for router in routers:
+        vips = router["vips"]
+        table.add_row(
+            escape(str(router["name"])),
+            str(router["vrid"]),
+            _role(router["state"]),
+            f"{router['effective_priority']} of {router['priority']}",
+            f"{router['advert_interval']} s",
+            "\n".join(str(vip) for vip in vips) if isinstance(vips, list) else "",
+            "yes" if router["vips_present"] else "no",
+            str(router["lease"]),
+        )
+    return table
+
+
+def _rows(state: Json, key: str) -> list[Json]:
+    value = state[key]
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+def _fields(value: object, names: Sequence[str] | None) -> str:
+    if not isinstance(value, dict):
+        return "none"
+    shown = names if names is not None else list(value)
+    return escape(", ".join(f"{name.replace('_', ' ')} {_word(value.get(name))}" for name in shown))
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value is None else str(value)
+
+
+def _role(name: object) -> str:
+    text = str(name)
+    colour = COLOURS.get(text)
+    return f"[{colour}]{text}[/]" if colour else escape(text)
+
+
+def _milliseconds(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, int | float) else ""
