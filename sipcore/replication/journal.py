@@ -50,7 +50,8 @@ class Journal:
         self.sequence = 0  # of the last flushed record
         self.bytes_total = 0
         self.oversized = 0  # records over MAX_RECORD, left out
-        self._dirty: dict[tuple[Kind, bytes], None] = {}
+        self._dirty: set[tuple[Kind, bytes]] = set()
+        self._order: deque[tuple[Kind, bytes]] = deque()
         self._encode = msgspec.msgpack.Encoder().encode
         self._entries: deque[Entry] = deque()
         self._by_first: dict[int, Entry] = {}
@@ -61,17 +62,17 @@ class Journal:
 
     def touch(self, kind: Kind, key: bytes) -> None:
         """Say that a record was changed, made or deleted here (never for what came from a peer)."""
-        if kind in self.capabilities:
-            self._dirty[kind, key] = None
+        change = (kind, key)
+        if kind in self.capabilities and change not in self._dirty:
+            self._dirty.add(change)
+            self._order.append(change)
 
     def flush(self, now: float) -> tuple[int, bytes] | None:
         """Pack what was touched; returns (last sequence, payload), None when nothing is left to pack.
 
         Call it until it returns None: a very large batch is cut into several.
         """
-        if not self._dirty:
-            return None
-        records = self._pack_dirty(now)
+        records = self._pack_dirty(now) if self._order else []
         if not records:
             return None
         payload = self._encode(records)
@@ -95,10 +96,9 @@ class Journal:
     def _pack_dirty(self, now: float) -> list[Record]:
         records = []
         size = 0
-        dirty = self._dirty
-        while dirty and size < MAX_BATCH:
-            kind, key = next(iter(dirty))
-            del dirty[kind, key]
+        while self._order and size < MAX_BATCH:
+            kind, key = change = self._order.popleft()
+            self._dirty.discard(change)
             payload = self.capabilities[kind].pack(key, now)
             if payload is not None and len(payload) > MAX_RECORD:
                 self.oversized += 1

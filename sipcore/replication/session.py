@@ -1,0 +1,290 @@
+"""Sans-IO: one TCP connection of replication: handshake, intro, sender, receiver and heartbeat; bytes in, bytes out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from sipcore.errors import ReplicationError
+from sipcore.replication.frame import FrameReader, FrameType, FrameWriter
+from sipcore.replication.handshake import Handshake, SessionKeys
+from sipcore.replication.journal import Journal
+from sipcore.replication.receiver import Counters, Position, Receiver
+from sipcore.replication.sender import Sender
+from sipcore.replication.wire import (
+    Ack,
+    Heartbeat,
+    Intro,
+    Refuse,
+    Resume,
+    Start,
+    decode,
+    decode_batch,
+    encode,
+)
+from sipcore.role import Role
+
+MAX_NAME = 64  # characters of a node's name
+
+
+@dataclass(slots=True)
+class PeerUp:
+    """The peer has proved itself and said its name."""
+
+    node: str
+
+
+@dataclass(slots=True)
+class PeerRole:
+    """The peer's role or epoch changed."""
+
+    role: Role
+    epoch: int
+
+
+@dataclass(slots=True)
+class NewerMaster:
+    """The peer is MASTER with an epoch above ours while this node is MASTER too."""
+
+    epoch: int
+
+
+@dataclass(slots=True)
+class Synced:
+    """This node holds all that the peer had (or no more: a new snapshot began)."""
+
+    synced: bool
+
+
+@dataclass(slots=True)
+class PeerSynced:
+    """The peer holds all that this node had (or no more)."""
+
+    synced: bool
+
+
+@dataclass(slots=True)
+class Acked:
+    """The peer has applied this node's log up to `sequence`."""
+
+    sequence: int
+
+
+Event = PeerUp | PeerRole | NewerMaster | Synced | PeerSynced | Acked
+
+
+@dataclass(slots=True)
+class Timing:
+    """Seconds."""
+
+    heartbeat: float = 0.1
+    dead_after: float = 0.3  # three heartbeats
+    handshake: float = 1.0
+
+
+@dataclass(slots=True)
+class LocalNode:
+    """What all sessions of one node share; positions and counters by the peer's name."""
+
+    node: str
+    key: bytes
+    journal: Journal
+    timing: Timing = field(default_factory=Timing)
+    positions: dict[str, Position] = field(default_factory=dict)
+    counters: Counters = field(default_factory=Counters)
+
+
+class ReplicationSession:
+    """`feed` takes bytes and returns events, `output` gives what may be written, `deadline` is for `on_timer`.
+
+    Both raise ReplicationError when the session is over; `output` may then hold one last word for the peer.
+    """
+
+    def __init__(self, local: LocalNode, nonce: bytes, now: float, *, dialer: bool) -> None:
+        self.local = local
+        self.peer: Intro | None = None
+        self.peer_role = Role.BACKUP
+        self.peer_epoch = 0
+        self.peer_sequence = 0
+        self.sender = Sender(local.journal)
+        self.receiver: Receiver | None = None
+        self.heard = now
+        self._until = now + local.timing.handshake
+        self._handshake = Handshake(local.key, nonce, dialer=dialer)
+        self._reader: FrameReader | None = None
+        self._writer: FrameWriter | None = None
+        self._control: list[bytes] = []
+        self._events: list[Event] = []
+        self._ack_due = self._beat_due = False
+        self._next_beat = now
+        self._synced = self._peer_synced = False
+
+    @property
+    def deadline(self) -> float:
+        """When to call `on_timer`."""
+        if self.peer is None:
+            return self._until
+        return min(self._next_beat, self.heard + self.local.timing.dead_after)
+
+    def feed(self, data: bytes, now: float) -> list[Event]:
+        """Bytes of the peer; returns what they mean."""
+        self.heard = now
+        if self._reader is None:
+            keys = self._handshake.feed(data)
+            if keys is None:
+                return []
+            self._begin(keys)
+            data = keys.rest
+        assert self._reader is not None
+        for kind, body in self._reader.feed(data):
+            if self.peer is None and kind is not FrameType.INTRO:
+                raise ReplicationError(f"{kind.name} before the intro")
+            self._ON[kind](self, body, now)
+        self._compare_sync()
+        events, self._events = self._events, []
+        return events
+
+    def on_timer(self, now: float) -> None:
+        """Heartbeats and their absence."""
+        if self.peer is None:
+            if now >= self._until:
+                raise ReplicationError(f"no handshake within {self.local.timing.handshake:g} s")
+            return
+        if now >= self.heard + self.local.timing.dead_after:
+            raise ReplicationError(f"peer silent for {now - self.heard:.3f} s")
+        if now >= self._next_beat:
+            self._beat_due = True
+            self._next_beat = now + self.local.timing.heartbeat
+
+    def announce(self) -> None:
+        """Tell the peer this node's role with the next output, not with the next heartbeat."""
+        self._beat_due = True
+
+    def output(self, now: float, room: int = 64 * 1024) -> bytes:
+        """What may be written now: control first, then about `room` bytes of the log; b"" when nothing may."""
+        parts = [self._handshake.take(), *self._control]
+        self._control.clear()
+        if self._writer is not None and self.peer is not None:
+            self._add_beat_and_ack(self._writer)
+            parts += self._control
+            self._control.clear()
+            size = 0
+            while size < room and (owed := self.sender.next(now)) is not None:
+                frame = self._writer.frame(owed[0], *owed[1])
+                parts.append(frame)
+                size += len(frame)
+        return b"".join(parts)
+
+    def refuse(self, reason: str) -> ReplicationError:
+        """Put the reason into the output and return the error to raise."""
+        self._send(FrameType.REFUSE, encode(Refuse(reason[:200])))
+        return ReplicationError(reason)
+
+    def _begin(self, keys: SessionKeys) -> None:
+        journal = self.local.journal
+        self._reader, self._writer = FrameReader(keys.receive), FrameWriter(keys.send)
+        versions = {int(kind): capability.version for kind, capability in journal.capabilities.items()}
+        gate = journal.gate
+        intro = Intro(self.local.node, journal.incarnation, gate.role, gate.epoch, journal.sequence, versions)
+        self._send(FrameType.INTRO, encode(intro))
+
+    def _send(self, kind: FrameType, body: bytes) -> None:
+        if self._writer is not None:
+            self._control.append(self._writer.frame(kind, body))
+
+    def _add_beat_and_ack(self, writer: FrameWriter) -> None:
+        journal = self.local.journal
+        if self._ack_due and self.receiver is not None and (ack := self.receiver.ack()) is not None:
+            self._control.append(writer.frame(FrameType.ACK, encode(ack)))
+        if self._beat_due:
+            beat = Heartbeat(journal.gate.role, journal.gate.epoch, journal.sequence, self._synced)
+            self._control.append(writer.frame(FrameType.HEARTBEAT, encode(beat)))
+        self._ack_due = self._beat_due = False
+
+    def _compare_sync(self) -> None:
+        synced = self.receiver is not None and self.receiver.synced
+        if synced is not self._synced:
+            self._synced = synced
+            self._events.append(Synced(synced))
+        if self.sender.synced is not self._peer_synced:
+            self._peer_synced = self.sender.synced
+            self._events.append(PeerSynced(self._peer_synced))
+
+    def _on_intro(self, body: bytes, now: float) -> None:
+        intro = decode(body, Intro)
+        if self.peer is not None:
+            raise self.refuse("a second intro")
+        if not 0 < len(intro.node) <= MAX_NAME:
+            raise self.refuse(f"node name of {len(intro.node)} characters is not in 1..{MAX_NAME}")
+        if intro.node == self.local.node:
+            raise self.refuse(f"both nodes are called {intro.node}")
+        self._check_versions(intro)
+        position = self.local.positions.setdefault(intro.node, Position())
+        self.peer = intro
+        self.receiver = Receiver(self.local.journal.capabilities, position, self.local.counters)
+        self._next_beat = now
+        self._send(FrameType.RESUME, encode(position.resume(intro.incarnation)))
+        self._events.append(PeerUp(intro.node))
+        self._on_peer_state(intro.role, intro.epoch, intro.sequence)
+
+    def _check_versions(self, intro: Intro) -> None:
+        for kind, capability in self.local.journal.capabilities.items():
+            theirs = intro.capabilities.get(int(kind), capability.version)
+            if theirs != capability.version:
+                raise self.refuse(
+                    f"{kind.name} records: {intro.node} has version {theirs}, {self.local.node} {capability.version}"
+                )
+
+    def _on_resume(self, body: bytes, now: float) -> None:
+        self.sender.on_resume(decode(body, Resume))
+
+    def _on_start(self, body: bytes, now: float) -> None:
+        self._live_receiver().on_start(decode(body, Start))
+        self._ack_due = True
+
+    def _on_records(self, body: bytes, now: float) -> None:
+        self._ack_due = True
+        self._live_receiver().on_records(decode_batch(body), now)
+
+    def _on_chunk(self, body: bytes, now: float) -> None:
+        self._ack_due = True
+        self._live_receiver().on_chunk(decode_batch(body), now)
+
+    def _on_snapshot_end(self, body: bytes, now: float) -> None:
+        self._ack_due = True
+        self._live_receiver().on_snapshot_end()
+
+    def _on_ack(self, body: bytes, now: float) -> None:
+        self.sender.on_ack(decode(body, Ack))
+        self._events.append(Acked(self.sender.acked))
+
+    def _on_heartbeat(self, body: bytes, now: float) -> None:
+        beat = decode(body, Heartbeat)
+        self._on_peer_state(beat.role, beat.epoch, beat.sequence)
+
+    def _on_refuse(self, body: bytes, now: float) -> None:
+        raise ReplicationError(f"peer refused: {decode(body, Refuse).reason[:200]}")
+
+    def _on_peer_state(self, role: Role, epoch: int, sequence: int) -> None:
+        self.peer_sequence = sequence
+        if (role, epoch) != (self.peer_role, self.peer_epoch):
+            self.peer_role, self.peer_epoch = role, epoch
+            self._events.append(PeerRole(role, epoch))
+        gate = self.local.journal.gate
+        if gate.is_master and role is Role.MASTER and epoch > gate.epoch:
+            self._events.append(NewerMaster(epoch))
+
+    def _live_receiver(self) -> Receiver:
+        assert self.receiver is not None  # _on_intro made it, feed() lets nothing before
+        return self.receiver
+
+    _ON: ClassVar[dict[FrameType, Callable[["ReplicationSession", bytes, float], None]]] = {
+        FrameType.INTRO: _on_intro,
+        FrameType.RESUME: _on_resume,
+        FrameType.START: _on_start,
+        FrameType.RECORDS: _on_records,
+        FrameType.CHUNK: _on_chunk,
+        FrameType.SNAPSHOT_END: _on_snapshot_end,
+        FrameType.ACK: _on_ack,
+        FrameType.HEARTBEAT: _on_heartbeat,
+        FrameType.REFUSE: _on_refuse,
+    }

@@ -1,0 +1,48 @@
+"""Sans-IO: a snapshot of all records in chunks, each packed at the moment it is sent."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from sipcore.replication.capability import Capability, Kind, Record
+
+CHUNK_BYTES = 32 * 1024  # of records: one slice of work between SIP batches
+CHUNK_RECORDS = 256
+
+
+class Snapshot:
+    """Walks the keys that were there at its start; what comes later is in the live tail.
+
+    A chunk is packed when it is sent, after all of the tail that is older: so it never carries an older state
+    of a record than the peer has been told.
+    """
+
+    def __init__(self, capabilities: Iterable[Capability]) -> None:
+        self._keys = [(c.kind, c.keys()) for c in capabilities]
+        self._pack = {c.kind: c.pack for c in capabilities}
+        self._encode = msgspec.msgpack.Encoder().encode
+        self.total = sum(len(keys) for _, keys in self._keys)
+        self.done = 0
+
+    def next_chunk(self, now: float) -> bytes | None:
+        """The records of the next slice, encoded; None at the end."""
+        records: list[Record] = []
+        size = 0
+        while size < CHUNK_BYTES and len(records) < CHUNK_RECORDS:
+            item = self._next_key()
+            if item is None:
+                break
+            kind, key = item
+            payload = self._pack[kind](key, now)
+            records.append(Record(kind, key, payload))
+            size += len(key) + len(payload or b"")
+        self.done += len(records)
+        return self._encode(records) if records else None
+
+    def _next_key(self) -> tuple[Kind, bytes] | None:
+        while self._keys:
+            kind, keys = self._keys[-1]
+            if keys:
+                return kind, keys.pop()
+            self._keys.pop()
+        return None

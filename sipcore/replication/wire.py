@@ -1,0 +1,104 @@
+"""Sans-IO: the bodies of the replication frames: msgspec array-like, so fields may be appended with a default."""
+
+from struct import Struct
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from sipcore.errors import ReplicationError
+from sipcore.replication.capability import Record
+from sipcore.role import Role
+
+_BATCH = Struct(">QQI")
+T = TypeVar("T")
+
+
+class Intro(msgspec.Struct, array_like=True):
+    """The first frame of each side: who speaks, and which records it understands."""
+
+    node: str
+    incarnation: int  # names the log: random per process start
+    role: Role
+    epoch: int
+    sequence: int
+    capabilities: dict[int, int]  # kind -> version
+
+
+class Resume(msgspec.Struct, array_like=True):
+    """Where the receiver stands in the log named by the intro; None: it has nothing, send a snapshot."""
+
+    sequence: int | None
+
+
+class Start(msgspec.Struct, array_like=True):
+    """How the sender goes on: the live tail begins at `first`; who has `target` (and the snapshot) is in sync."""
+
+    snapshot: bool
+    first: int
+    target: int
+    keys: int = 0  # of the snapshot, for the progress
+    round: int = 0  # grows with each start of a session; acks of an earlier one do not count
+
+
+class Ack(msgspec.Struct, array_like=True):
+    """Cumulative: all up to `sequence` is applied, and `chunks` frames of the snapshot."""
+
+    sequence: int
+    chunks: int = 0
+    round: int = 0
+
+
+class Heartbeat(msgspec.Struct, array_like=True):
+    """Sent each interval when nothing else says that the node lives."""
+
+    role: Role
+    epoch: int
+    sequence: int
+    synced: bool = False  # the speaker holds all that its peer had
+
+
+class Refuse(msgspec.Struct, array_like=True):
+    """Why the speaker closes the session."""
+
+    reason: str
+
+
+class Batch(NamedTuple):
+    """Records in a row; `age` is the time in seconds that they waited before they were sent."""
+
+    first: int
+    epoch: int
+    age: float
+    records: list[Record]
+
+
+def encode(body: msgspec.Struct) -> bytes:
+    """The bytes of any of these structs."""
+    return msgspec.msgpack.encode(body)
+
+
+def decode(body: bytes, form: type[T]) -> T:
+    """The struct in these bytes; raises ReplicationError when they are not one."""
+    try:
+        return msgspec.msgpack.decode(body, type=form)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ReplicationError(f"{form.__name__}: {error}") from None
+
+
+def batch_head(first: int, epoch: int, age: float) -> bytes:
+    """What stands before the records; made per sending, while the records are encoded once."""
+    return _BATCH.pack(first, epoch, min(max(int(age * 1000), 0), 0xFFFFFFFF))
+
+
+_decode_records = msgspec.msgpack.Decoder(list[Record]).decode
+
+
+def decode_batch(body: bytes) -> Batch:
+    """The records of a RECORDS or CHUNK frame."""
+    if len(body) < _BATCH.size:
+        raise ReplicationError(f"batch of {len(body)} bytes is shorter than its head of {_BATCH.size}")
+    first, epoch, age_ms = _BATCH.unpack_from(body)
+    try:
+        return Batch(first, epoch, age_ms / 1000, _decode_records(memoryview(body)[_BATCH.size :]))
+    except msgspec.MsgspecError as error:
+        raise ReplicationError(f"batch at {first}: {error}") from None
