@@ -1,13 +1,25 @@
-"""Sans-IO: the errors of the agent."""
+"""Sans-IO: the one error tree of the agent."""
 
 
-class AgentError(Exception):
-    """The root of all errors of this package."""
+class HaagentError(Exception):
+    """Anything that the agent reports as its own error."""
 
 
-class ConfigError(AgentError):
-    """The config is wrong: the text names the key, the value and the limit."""
+class ConfigError(HaagentError):
+    """The configuration is wrong; the text names the key, the value and the limit. Exit code 2."""
 
 
-class HostError(AgentError):
-    """The host cannot run the agent: the text says what is missing."""
+class HostError(HaagentError):
+    """This host cannot run the agent now; the text says what is missing. Exit code 2."""
+
+
+class IllegalTransitionError(HaagentError):
+    """A bug in a state machine, never something that a peer can cause."""
+
+
+class AuthenticationError(HaagentError):
+    """The peer does not know the key, or a frame was changed on its way."""
+
+
+class PeerProtocolError(HaagentError):
+    """An authenticated peer sent what this version does not understand."""

@@ -1,0 +1,21 @@
+"""Sans-IO: the operator's commands to the node."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Switchover:
+    """Hand the role to the peer in a planned way: it takes first, then this node lets go."""
+
+    by: str = "operator"
+
+
+@dataclass(slots=True)
+class Failover:
+    """Make this node the master; `force` also without sync, or against a master that cannot be asked."""
+
+    force: bool = False
+    by: str = "operator"
+
+
+Command = Switchover | Failover

@@ -1,0 +1,1 @@
+"""Sans-IO: the second path to the other node: an authenticated session beside VRRP."""

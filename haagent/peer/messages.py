@@ -1,0 +1,91 @@
+"""Sans-IO: the messages of the peer channel, as array-like MessagePack (a field added at the end is skipped)."""
+
+import msgspec
+
+from haagent.effects import NodeRole
+from haagent.errors import PeerProtocolError
+
+MAX_MESSAGE = 2048  # bytes
+MAX_TEXT = 200  # characters of a reason
+
+
+class _Message(msgspec.Struct, array_like=True, tag=True, frozen=True):
+    """Tagged with its class name."""
+
+
+class Hello(_Message, tag="HELLO"):
+    """The first message of each side: who speaks; `addresses` are its VRRP source addresses as numbers."""
+
+    node: str
+    addresses: tuple[int, ...]
+    role: NodeRole
+    epoch: int
+    priority: int
+    ready: bool
+    synced: bool
+
+
+class Health(_Message, tag="HEALTH"):
+    """The heartbeat, and at once whenever one of its values changes."""
+
+    role: NodeRole
+    epoch: int
+    priority: int
+    ready: bool
+    synced: bool
+
+
+class Take(_Message, tag="TAKE"):
+    """From the master: take over now, I let go when you have."""
+
+    epoch: int
+
+
+class Taken(_Message, tag="TAKEN"):
+    """I have taken over with this epoch."""
+
+    epoch: int
+
+
+class Yield(_Message, tag="YIELD"):
+    """I was master until now and have stepped back."""
+
+    epoch: int
+
+
+class Lost(_Message, tag="LOST"):
+    """I can no longer serve (link down, SIP core dead): take over at once."""
+
+    epoch: int
+    reason: str
+
+
+class Epoch(_Message, tag="EPOCH"):
+    """The highest epoch that I know; asks for no answer."""
+
+    epoch: int
+
+
+class Bye(_Message, tag="BYE"):
+    """The connection closes on purpose: no sign of death."""
+
+    reason: str
+
+
+Message = Hello | Health | Take | Taken | Yield | Lost | Epoch | Bye
+
+_decoder = msgspec.msgpack.Decoder(Message)
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode(message: Message) -> bytes:
+    """The body of a frame."""
+    return _encoder.encode(message)
+
+
+def decode(body: bytes) -> Message:
+    """Read the body of a frame; raises PeerProtocolError."""
+    try:
+        return _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise PeerProtocolError(f"not a message: {error}") from error

@@ -1,0 +1,63 @@
+"""Sans-IO: what the node needs to know, taken from the configuration and the host."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from haagent.config import AgentConfig
+
+
+@dataclass(frozen=True, slots=True)
+class RouterSettings:
+    """One virtual router; times are seconds."""
+
+    name: str
+    vrid: int
+    interface: str
+    priority: int
+    address: int  # the interface's primary IPv4 address as a number
+    interval: float
+    preempt: bool
+    lease: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSettings:
+    """The second path; `hello` is the interval of the fast hello or None."""
+
+    key: bytes
+    two_paths: bool = True
+    hello: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """One node."""
+
+    node: str
+    routers: tuple[RouterSettings, ...]
+    peer: PeerSettings | None = None
+    has_core: bool = False
+
+
+def node_settings(
+    config: AgentConfig, primary: Mapping[str, IPv4Address], key: bytes | None
+) -> NodeSettings:
+    """Join the configuration with each interface's primary address and the peer's key."""
+    routers = tuple(
+        RouterSettings(
+            name=router.name,
+            vrid=router.vrid,
+            interface=router.interface,
+            priority=router.priority,
+            address=int(primary[router.interface]),
+            interval=router.advert_interval,
+            preempt=router.preempt,
+            lease=router.lease or None,
+        )
+        for router in config.virtual_router
+    )
+    peer = None
+    if config.peer is not None and key is not None:
+        peer = PeerSettings(key=key, two_paths=config.peer.two_paths, hello=config.peer.hello or None)
+    return NodeSettings(config.node, routers, peer, has_core=config.core is not None)
