@@ -1,4 +1,4 @@
-"""Sans-IO: the agent's configuration: TOML text in, one checked tree out; an error names key, value and limit."""
+"""Sans-IO: the agent's configuration: TOML text in, one checked tree out; errors name key, value, limit."""
 
 import ipaddress
 import re
@@ -72,7 +72,7 @@ class _Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A table of the file; an unknown key in it is an error."""
 
 
-class VirtualRouterConfig(_Section, kw_only=True):
+class VirtualRouterConfig(_Section, kw_only=True, frozen=True):
     """[[virtual_router]]: one VRRP instance and its addresses."""
 
     name: Name
@@ -88,7 +88,7 @@ class VirtualRouterConfig(_Section, kw_only=True):
     rules: Literal["nftables", "iptables"] = "nftables"
 
 
-class PeerConfig(_Section, kw_only=True):
+class PeerConfig(_Section, kw_only=True, frozen=True):
     """[peer]: the second path to the other node."""
 
     local: Address
@@ -104,27 +104,27 @@ class PeerConfig(_Section, kw_only=True):
         return int(self.local.ip) < int(self.address.ip)
 
 
-class CoreConfig(_Section, kw_only=True):
+class CoreConfig(_Section, kw_only=True, frozen=True):
     """[core]: the SIP server beside this agent."""
 
     kind: Literal["sipcore"] = "sipcore"
     control: str = "/run/sipcore/control.sock"
 
 
-class ApiConfig(_Section, kw_only=True):
+class ApiConfig(_Section, kw_only=True, frozen=True):
     """[api]: read-only HTTP."""
 
     listen: Endpoint
 
 
-class LogConfig(_Section, kw_only=True):
+class LogConfig(_Section, kw_only=True, frozen=True):
     """[log]."""
 
     format: Literal["console", "json"] = "console"
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class AgentConfig(_Section, kw_only=True):
+class AgentConfig(_Section, kw_only=True, frozen=True):
     """haagent.toml."""
 
     node: Name
@@ -188,7 +188,9 @@ def check_against_host(config: AgentConfig, interfaces: Mapping[str, HostInterfa
         interface = interfaces.get(router.interface)
         if interface is None:
             there = ", ".join(sorted(interfaces))
-            raise ConfigError(f"{key}.interface: {router.interface!r} is not an interface of this host ({there})")
+            raise ConfigError(
+                f"{key}.interface: {router.interface!r} is not an interface of this host ({there})"
+            )
         if interface.primary is None:
             raise ConfigError(f"{key}.interface: {router.interface!r} has no IPv4 address to advertise from")
         networks = [a.network for a in interface.addresses if not a.ip.is_link_local]
@@ -202,19 +204,17 @@ def check_against_host(config: AgentConfig, interfaces: Mapping[str, HostInterfa
 
 def parse_duration(text: str | float) -> float:
     """Seconds from "100ms", "5s", "10m", "1h" or a number."""
-    if isinstance(text, bool):
-        raise ValueError(f"{text} is not a duration such as \"100ms\" or \"5s\"")
     if isinstance(text, int | float):
         return float(text)
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is not a duration such as \"100ms\", \"5s\", \"10m\" or \"1h\"")
+        raise ValueError(f'{text!r} is not a duration such as "100ms", "5s", "10m" or "1h"')
     return float(match[1]) * _UNITS[match[2]]
 
 
 def _convert(kind: type, value: object) -> object:
     """Text of the file -> one of our types; a ValueError becomes msgspec's error with its place."""
-    if issubclass(kind, Duration) and isinstance(value, str | int | float):
+    if issubclass(kind, Duration) and isinstance(value, str | int | float) and not isinstance(value, bool):
         return kind(0.0 if kind is Switchable and value == "off" else parse_duration(value))
     if kind is Address and isinstance(value, str):
         return Address(ipaddress.ip_address(value))
@@ -224,7 +224,7 @@ def _convert(kind: type, value: object) -> object:
             raise ValueError(f"{value!r} is not HOST:PORT")
         ipaddress.ip_address(host.strip("[]"))
         return Endpoint(value)
-    raise ValueError(f"{value!r} is not text")
+    raise ValueError(f"{value!r} is not such a value")
 
 
 def _explained(text: str, raw: dict[str, object]) -> str:
@@ -286,7 +286,7 @@ def _interval_problems(key: str, router: VirtualRouterConfig) -> Iterator[str]:
     if abs(interval * 100 - round(interval * 100)) > 1e-6:
         yield f"{key}.advert_interval: {_ms(interval)} is not a multiple of 10ms (RFC 9568 section 5.2.7)"
     if lease and not MIN_LEASE <= lease <= MAX_ADVERT_INTERVAL:
-        yield f"{key}.lease: {_ms(lease)} is not \"off\" or in 30ms..40950ms"
+        yield f'{key}.lease: {_ms(lease)} is not "off" or in 30ms..40950ms'
 
 
 def _peer_problems(peer: PeerConfig) -> Iterator[str]:
@@ -295,7 +295,7 @@ def _peer_problems(peer: PeerConfig) -> Iterator[str]:
     if peer.local.ip.version != peer.address.ip.version:
         yield f"peer.address: {peer.address!s} is not of the family of peer.local ({peer.local!s})"
     if peer.hello and not MIN_HELLO <= peer.hello <= MAX_HELLO:
-        yield f"peer.hello: {_ms(peer.hello)} is not \"off\" or in 1ms..1000ms"
+        yield f'peer.hello: {_ms(peer.hello)} is not "off" or in 1ms..1000ms'
 
 
 def _check_peer_address(config: AgentConfig, interfaces: Mapping[str, HostInterface]) -> None:

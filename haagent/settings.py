@@ -40,9 +40,7 @@ class NodeSettings:
     has_core: bool = False
 
 
-def node_settings(
-    config: AgentConfig, primary: Mapping[str, IPv4Address], key: bytes | None
-) -> NodeSettings:
+def node_settings(config: AgentConfig, primary: Mapping[str, IPv4Address], key: bytes | None) -> NodeSettings:
     """Join the configuration with each interface's primary address and the peer's key."""
     routers = tuple(
         RouterSettings(

@@ -3,9 +3,10 @@
     greeting   magic, version, nonce (32 bytes): both sides send it at once
     frame      length (2 bytes), body, MAC (16 bytes), from then on
 
-The key of each direction is HMAC-SHA256(pre-shared key, label + sender's nonce + receiver's nonce), so that the
-first frame that verifies proves the key and a recorded session cannot be played again; the MAC covers a counter.
-Whatever else arrives ends the session with a reason, never with an exception. Nothing unauthenticated is parsed.
+The key of each direction is HMAC-SHA256(pre-shared key, label + sender's nonce + receiver's nonce), so that
+the first frame that verifies proves the key and a recorded session cannot be played again; the MAC covers a
+counter. Whatever else arrives ends the session with a reason, never with an exception; nothing that is not
+authenticated is parsed.
 
 Deviations: frames are authenticated, not encrypted (roles and epochs are no secret).
 """

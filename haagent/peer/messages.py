@@ -1,4 +1,4 @@
-"""Sans-IO: the messages of the peer channel, as array-like MessagePack (a field added at the end is skipped)."""
+"""Sans-IO: the messages of the peer channel, as array-like MessagePack."""
 
 import msgspec
 
@@ -10,10 +10,10 @@ MAX_TEXT = 200  # characters of a reason
 
 
 class _Message(msgspec.Struct, array_like=True, tag=True, frozen=True):
-    """Tagged with its class name."""
+    """An array that begins with the tag; fields that a later version adds at the end are skipped."""
 
 
-class Hello(_Message, tag="HELLO"):
+class Hello(_Message, tag="HELLO", frozen=True):
     """The first message of each side: who speaks; `addresses` are its VRRP source addresses as numbers."""
 
     node: str
@@ -25,7 +25,7 @@ class Hello(_Message, tag="HELLO"):
     synced: bool
 
 
-class Health(_Message, tag="HEALTH"):
+class Health(_Message, tag="HEALTH", frozen=True):
     """The heartbeat, and at once whenever one of its values changes."""
 
     role: NodeRole
@@ -35,38 +35,38 @@ class Health(_Message, tag="HEALTH"):
     synced: bool
 
 
-class Take(_Message, tag="TAKE"):
+class Take(_Message, tag="TAKE", frozen=True):
     """From the master: take over now, I let go when you have."""
 
     epoch: int
 
 
-class Taken(_Message, tag="TAKEN"):
+class Taken(_Message, tag="TAKEN", frozen=True):
     """I have taken over with this epoch."""
 
     epoch: int
 
 
-class Yield(_Message, tag="YIELD"):
+class Yield(_Message, tag="YIELD", frozen=True):
     """I was master until now and have stepped back."""
 
     epoch: int
 
 
-class Lost(_Message, tag="LOST"):
+class Lost(_Message, tag="LOST", frozen=True):
     """I can no longer serve (link down, SIP core dead): take over at once."""
 
     epoch: int
     reason: str
 
 
-class Epoch(_Message, tag="EPOCH"):
+class Epoch(_Message, tag="EPOCH", frozen=True):
     """The highest epoch that I know; asks for no answer."""
 
     epoch: int
 
 
-class Bye(_Message, tag="BYE"):
+class Bye(_Message, tag="BYE", frozen=True):
     """The connection closes on purpose: no sign of death."""
 
     reason: str
@@ -74,7 +74,7 @@ class Bye(_Message, tag="BYE"):
 
 Message = Hello | Health | Take | Taken | Yield | Lost | Epoch | Bye
 
-_decoder = msgspec.msgpack.Decoder(Message)
+_decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 _encoder = msgspec.msgpack.Encoder()
 
 

@@ -1,4 +1,4 @@
-"""IO shell: the VRRP sockets of one interface: advertisements in (IP protocol 112, 224.0.0.18), frames out."""
+"""IO shell: the VRRP sockets of an interface: advertisements in (IP protocol 112, 224.0.0.18), frames out."""
 
 import socket
 import struct
