@@ -2,9 +2,9 @@
 
     u32 length of (type, body, MAC) | u8 type | body | first 16 bytes of HMAC-SHA256
 
-The MAC is over the frame's counter (u64, never sent), its length, type and body, with a key of this session and
-this direction: a frame that was cut, changed, repeated, left out, reordered or turned round is refused before its
-body is read. The length alone is read unproven; it is bounded by MAX_FRAME.
+The MAC is over the frame's counter (u64, never sent), its length, type and body, with a key of this session
+and this direction: a frame that was cut, changed, repeated, left out, reordered or turned round is refused
+before its body is read. The length alone is read unproven; it is bounded by MAX_FRAME.
 """
 
 import hmac

@@ -5,9 +5,9 @@
                                     <--   HELLO
     PROOF  0, HMAC(key, ...)        -->   checks it; wrong: one REFUSAL byte, closes
                                     <--   PROOF
-All of it has a fixed size. The proof covers both hellos and the side that gives it, so it can be neither replayed
-nor reflected; the listener proves nothing to a dialer that has not proved itself. Each direction of the session
-has a key of its own, made of the pre-shared key and both nonces.
+All of it has a fixed size. The proof covers both hellos and the side that gives it, so it can be neither
+replayed nor reflected; the listener proves nothing to a dialer that has not proved itself. Each direction of
+the session has a key of its own, made of the pre-shared key and both nonces.
 """
 
 import hmac

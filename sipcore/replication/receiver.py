@@ -1,4 +1,4 @@
-"""Sans-IO: takes a peer's log: order, duplicates, gaps, the snapshot; applies records through their capabilities."""
+"""Sans-IO: takes a peer's log: order, gaps, the snapshot; applies records through their capabilities."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

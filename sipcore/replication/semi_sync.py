@@ -26,9 +26,9 @@ class _Held(Generic[T]):
 class HoldQueue(Generic[T]):
     """Answers in the order of their journal sequence.
 
-    `on`: without a synced peer nothing is held. `strict`: an answer without a peer waits for its budget too (the
-    peer may be back by then) and is then dropped, so that the phone retransmits; the caller's own transaction
-    state stays as if it had been sent.
+    `on`: without a synced peer nothing is held. `strict`: an answer without a peer waits for its budget too
+    (the peer may be back by then) and is then dropped, so that the phone retransmits; the caller's own
+    transaction state stays as if it had been sent.
     """
 
     def __init__(self, mode: SemiSync, budget: float) -> None:

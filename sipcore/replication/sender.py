@@ -1,4 +1,5 @@
-"""Sans-IO: sends one peer the log: the live tail from the backlog, and a snapshot when the backlog is not enough.
+"""Sans-IO: sends one peer the log: the live tail from the backlog, and a snapshot when the backlog is not
+enough.
 
 A sender owns no queue: it is a place in the journal's backlog. A peer that stalls costs no memory; once the
 backlog has gone past its place it gets a snapshot.
@@ -70,7 +71,7 @@ class Sender:
             self.synced = True
 
     def next(self, now: float) -> Parts | None:
-        """The next frame that the peer may have now: the tail first, so that a chunk is never older than it."""
+        """The next frame that the peer may have now: first the tail, so that a chunk is never older."""
         if not self.started:
             return None
         if self._cursor <= self.journal.sequence and self._start is None:

@@ -1,4 +1,4 @@
-"""Sans-IO: one TCP connection of replication: handshake, intro, sender, receiver and heartbeat; bytes in, bytes out."""
+"""Sans-IO: one connection of replication: handshake, intro, sender, receiver, heartbeat; bytes in and out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -94,7 +94,8 @@ class LocalNode:
 
 
 class ReplicationSession:
-    """`feed` takes bytes and returns events, `output` gives what may be written, `deadline` is for `on_timer`.
+    """`feed` takes bytes and returns events, `output` gives what may be written, `deadline` is for
+    `on_timer`.
 
     Both raise ReplicationError when the session is over; `output` may then hold one last word for the peer.
     """
@@ -160,9 +161,8 @@ class ReplicationSession:
         self._beat_due = True
 
     def output(self, now: float, room: int = 64 * 1024) -> bytes:
-        """What may be written now: control first, then about `room` bytes of the log; b"" when nothing may."""
-        parts = [self._handshake.take(), *self._control]
-        self._control.clear()
+        """What may be written now: control first, then about `room` bytes of the log."""
+        parts = [self.last_words()]
         if self._writer is not None and self.peer is not None:
             self._add_beat_and_ack(self._writer)
             parts += self._control
@@ -173,6 +173,12 @@ class ReplicationSession:
                 parts.append(frame)
                 size += len(frame)
         return b"".join(parts)
+
+    def last_words(self) -> bytes:
+        """What may still be said to a peer that is refused: never more of the log."""
+        words = b"".join((self._handshake.take(), *self._control))
+        self._control.clear()
+        return words
 
     def refuse(self, reason: str) -> ReplicationError:
         """Put the reason into the output and return the error to raise."""
@@ -231,7 +237,7 @@ class ReplicationSession:
             theirs = intro.capabilities.get(int(kind), capability.version)
             if theirs != capability.version:
                 raise self.refuse(
-                    f"{kind.name} records: {intro.node} has version {theirs}, {self.local.node} {capability.version}"
+                    f"{kind.name} records: {intro.node} has version {theirs}, this node {capability.version}"
                 )
 
     def _on_resume(self, body: bytes, now: float) -> None:

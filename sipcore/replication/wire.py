@@ -1,4 +1,4 @@
-"""Sans-IO: the bodies of the replication frames: msgspec array-like, so fields may be appended with a default."""
+"""Sans-IO: the bodies of the replication frames: array-like, so a field may be appended with a default."""
 
 from struct import Struct
 from typing import NamedTuple, TypeVar
@@ -31,7 +31,7 @@ class Resume(msgspec.Struct, array_like=True):
 
 
 class Start(msgspec.Struct, array_like=True):
-    """How the sender goes on: the live tail begins at `first`; who has `target` (and the snapshot) is in sync."""
+    """How the sender goes on: the tail begins at `first`; with `target` (and the snapshot) one is in sync."""
 
     snapshot: bool
     first: int

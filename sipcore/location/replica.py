@@ -1,0 +1,97 @@
+"""Sans-IO: AOR records on the replication channel: packed, applied, and which version of a contact wins."""
+
+from typing import Annotated
+
+import msgspec
+
+from sipcore.location.binding import Binding
+from sipcore.location.table import LocationTable
+from sipcore.replication.capability import Kind
+from sipcore.transport.layer import Hop
+
+
+class WireBinding(msgspec.Struct, array_like=True, gc=False):
+    """A binding or tombstone; new fields go to the end, with a default."""
+
+    uri: bytes
+    call_id: bytes
+    cseq: int
+    remaining: Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]  # seconds
+    q: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    path: tuple[bytes, ...]
+    received: Hop | None
+    instance: bytes
+    flags: int
+    user_agent: bytes
+    epoch: int
+    version: int
+
+
+class LocationReplica:
+    """The contacts of one AOR are one record, tombstones among them, so an update and a delete are the same
+    thing.
+
+    Merge rule per contact: Binding.rank. `delete` comes when the peer's last binding or tombstone has ended:
+    it takes away what has ended here too, and nothing else.
+    """
+
+    kind = Kind.CONTACT
+    version = 1
+
+    def __init__(self, table: LocationTable) -> None:
+        self._table = table
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(list[WireBinding]).decode
+
+    def pack(self, key: bytes, now: float) -> bytes | None:
+        """All bindings of the AOR, None when it has none."""
+        record = self._table.record(key)
+        if record is None or not record.bindings:
+            return None
+        return self._encode([_to_wire(binding, now) for binding in record.bindings.values()])
+
+    def apply(self, key: bytes, payload: bytes, epoch: int, now: float) -> bool:
+        """Merge a peer's bindings of this AOR."""
+        return self._table.merge(key, [_from_wire(wire, now) for wire in self._decode(payload)], now)
+
+    def delete(self, key: bytes, epoch: int, now: float) -> bool:
+        """Drop what has ended."""
+        return self._table.record(key) is not None and self._table.merge(key, (), now)
+
+    def keys(self) -> list[bytes]:
+        """All AORs."""
+        return list(self._table.aors())
+
+
+def _to_wire(b: Binding, now: float) -> WireBinding:
+    return WireBinding(
+        b.uri,
+        b.call_id,
+        b.cseq,
+        b.expires_at - now,
+        b.q,
+        b.path,
+        b.received,
+        b.instance,
+        b.flags,
+        b.user_agent,
+        b.epoch,
+        b.version,
+    )
+
+
+def _from_wire(w: WireBinding, now: float) -> Binding:
+    return Binding(
+        w.uri,
+        call_id=w.call_id,
+        cseq=w.cseq,
+        expires_at=now + w.remaining,
+        q=w.q,
+        path=w.path,
+        received=w.received,
+        instance=w.instance,
+        flags=w.flags,
+        user_agent=w.user_agent,
+        epoch=w.epoch,
+        version=w.version,
+    )

@@ -1,0 +1,286 @@
+"""IO shell: the TCP links to the peers: who dials, reading, writing, timers, reconnect with tenacity.
+
+Of a pair the node with the lower listen address dials and the other one listens, so there is never a second
+link. A newer link of the same peer replaces the older one: its node has restarted or lost the old one.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from ipaddress import ip_address
+from typing import Generic, TypeVar
+
+import structlog
+import tenacity
+
+from sipcore.errors import ConfigError, ReplicationError
+from sipcore.replication.connection import Connection
+from sipcore.replication.journal import Journal
+from sipcore.replication.semi_sync import HoldQueue, SemiSync
+from sipcore.replication.session import (
+    Acked,
+    Event,
+    LocalNode,
+    NewerMaster,
+    PeerRole,
+    PeerSynced,
+    PeerUp,
+    Synced,
+    Timing,
+)
+from sipcore.replication.status import session_status
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+Endpoint = tuple[str, int]
+RETRY_FIRST, RETRY_MOST = 0.02, 0.5  # seconds between two dials: a rebooted peer is back soon
+STABLE = 1.0  # seconds after which a link that breaks is dialed again at once
+MAX_STRANGERS = 8  # connections whose peer has not proved itself yet
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSettings:
+    """Where this node listens and which peers it has; addresses must be the same ones that the peers name."""
+
+    node: str
+    key: bytes
+    listen: Endpoint
+    peers: tuple[Endpoint, ...]
+    semi_sync: SemiSync = SemiSync.ON
+    budget: float = 0.005
+    timing: Timing = field(default_factory=Timing)
+
+
+@dataclass(slots=True)
+class LinkCallbacks(Generic[T]):
+    """What the core and the server want to hear of."""
+
+    on_release: Callable[[list[T]], None]  # answers that may leave now
+    on_newer_master: Callable[[int], None]  # this node must step down
+    on_sync: Callable[[bool], None] = lambda synced: None
+
+
+@dataclass(slots=True)
+class LinkCounters:
+    """What went wrong, by kind."""
+
+    refused: int = 0  # strangers: wrong key, version, address, garbage
+    broken: int = 0  # sessions that ended with an error after the proof
+    connected: int = 0
+    replaced: int = 0
+    crowded: int = 0  # connections closed because MAX_STRANGERS were waiting
+
+
+class ReplicationLink(Generic[T]):
+    """Streams the journal to all peers and applies theirs. `send_batch` after each receive batch."""
+
+    def __init__(self, settings: LinkSettings, journal: Journal, callbacks: LinkCallbacks[T]) -> None:
+        self.settings = settings
+        self.journal = journal
+        self.callbacks = callbacks
+        self.counters = LinkCounters()
+        self.hold_queue: HoldQueue[T] = HoldQueue(settings.semi_sync, settings.budget)
+        self.local = LocalNode(settings.node, settings.key, journal, settings.timing)
+        self.connections: set[Connection] = set()
+        self.ever_connected = False
+        self._synced: dict[str, bool] = {}  # by peer: we hold all that it had when we last spoke
+        self._peers = {ip_address(host): (host, port) for host, port in settings.peers}
+        if len(self._peers) != len(settings.peers):
+            raise ConfigError("replication.peers: two peers on one address")
+        if ip_address(settings.listen[0]).is_unspecified:
+            raise ConfigError(
+                f"replication.listen: {settings.listen[0]} is no address that a peer could name"
+            )
+        self._server: asyncio.Server | None = None
+        self._dialing: list[asyncio.Task[None]] = []
+        self._release_timer: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        """Listen, and dial the peers with a higher address."""
+        loop = asyncio.get_running_loop()
+        host, port = self.settings.listen
+        self._server = await loop.create_server(lambda: Connection(self, dialer=False), host, port)
+        for peer in self.settings.peers:
+            if self._dials(peer):
+                self._dialing.append(asyncio.create_task(self._keep_dialed(peer)))
+
+    async def stop(self) -> None:
+        """Let go what is held and close all links."""
+        for task in self._dialing:
+            task.cancel()
+        await asyncio.gather(*self._dialing, return_exceptions=True)
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self.connections):
+            connection.close("stopped")
+        self._release(self.hold_queue.on_peers(synced=False))
+
+    # The fast path
+
+    def send_batch(self, now: float) -> int:
+        """Flush the journal to all peers; returns the sequence that covers all changes so far."""
+        flushed = False
+        while self.journal.flush(now) is not None:
+            flushed = True
+        if flushed:
+            for connection in self.connections:
+                connection.pump()
+        return self.journal.sequence
+
+    def hold(self, sends: list[T], now: float) -> list[T]:
+        """Answers that promise what `send_batch` has just flushed; returns those that may leave at once."""
+        free = self.hold_queue.hold(sends, self.journal.sequence, now)
+        self._arm_release()
+        return free
+
+    def on_role(self) -> None:
+        """Tell the peers at once that this node's role changed."""
+        for connection in self.connections:
+            connection.session.announce()
+            connection.pump()
+
+    @property
+    def synced(self) -> bool:
+        """Whether this node holds all that its peers had; true as well as long as it has never met one."""
+        return all(self._synced.values())
+
+    @property
+    def alone(self) -> bool:
+        """Whether no peer has ever been there."""
+        return not self.ever_connected
+
+    def status(self, now: float) -> dict[str, object]:
+        """For the control API: this node's log, each configured peer, counters."""
+        by_host = {ip_address(c.host): c for c in self.connections if c.node}
+        queue, journal = self.hold_queue, self.journal
+        return {
+            "node": self.settings.node,
+            "synced": self.synced,
+            "alone": self.alone,
+            "sequence": journal.sequence,
+            "peers": {
+                f"{host}:{port}": session_status(by_host[address].session, now)
+                if address in by_host
+                else {"connected": False}
+                for address, (host, port) in self._peers.items()
+            },
+            "counters": {
+                **asdict(self.counters),
+                **asdict(self.local.counters),
+                "oversized": journal.oversized,
+            },
+            "semi_sync": {
+                "mode": queue.mode.value,
+                "budget_ms": queue.budget * 1000,
+                "held": len(queue),
+                "acknowledged": queue.acknowledged,
+                "released": queue.released,
+                "dropped": queue.dropped,
+            },
+        }
+
+    # What connections say
+
+    def admit(self, connection: Connection, host: str) -> bool:
+        """Whether this address may talk to us at all."""
+        strangers = sum(other.session.peer is None for other in self.connections)
+        if strangers >= MAX_STRANGERS:
+            self.counters.crowded += 1
+            return False
+        if ip_address(host) not in self._peers:
+            self.counters.refused += 1
+            log.warning("replication refused", peer=host, reason="not one of replication.peers")
+            return False
+        self.connections.add(connection)
+        return True
+
+    def on_event(self, connection: Connection, event: Event) -> None:
+        """Carry out what a session says."""
+        if isinstance(event, Acked):
+            if connection.session.sender.synced:
+                self._release(self.hold_queue.on_ack(event.sequence))
+        elif isinstance(event, PeerUp):
+            self._on_peer_up(connection, event.node)
+        elif isinstance(event, Synced):
+            self._synced[connection.node] = event.synced
+            log.info("replication sync", peer=connection.node, synced=event.synced)
+            self.callbacks.on_sync(self.synced)
+        elif isinstance(event, PeerSynced):
+            log.info("replication peer sync", peer=connection.node, synced=event.synced)
+            if event.synced:
+                self._release(self.hold_queue.on_ack(connection.session.sender.acked))
+            self._on_peers()
+        elif isinstance(event, NewerMaster):
+            log.warning("newer master", peer=connection.node, epoch=event.epoch)
+            self.callbacks.on_newer_master(event.epoch)
+        elif isinstance(event, PeerRole):
+            log.info("peer role", peer=connection.node, role=event.role.name, epoch=event.epoch)
+
+    def on_closed(self, connection: Connection, reason: str) -> None:
+        """A link is gone."""
+        self.connections.discard(connection)
+        if connection.node:
+            self.counters.broken += 1
+        else:
+            self.counters.refused += 1
+        log.warning("replication link closed", peer=connection.node or connection.host, reason=reason)
+        self._on_peers()
+
+    def _on_peer_up(self, connection: Connection, node: str) -> None:
+        for other in [c for c in self.connections if c is not connection and c.node == node]:
+            self.counters.replaced += 1
+            other.close("replaced by a newer link")
+        connection.node = node
+        self.ever_connected = True
+        self._synced[node] = False
+        self.counters.connected += 1
+        log.info("replication connected", peer=node, address=connection.host)
+        self.callbacks.on_sync(self.synced)
+
+    def _on_peers(self) -> None:
+        synced = any(connection.session.sender.synced for connection in self.connections)
+        self._release(self.hold_queue.on_peers(synced=synced))
+
+    def _release(self, sends: list[T]) -> None:
+        if sends:
+            self.callbacks.on_release(sends)
+        self._arm_release()
+
+    def _arm_release(self) -> None:
+        deadline = self.hold_queue.deadline
+        if deadline is None:
+            if self._release_timer is not None:
+                self._release_timer.cancel()
+                self._release_timer = None
+        elif self._release_timer is None:
+            self._release_timer = asyncio.get_running_loop().call_at(deadline, self._on_release_timer)
+
+    def _on_release_timer(self) -> None:
+        self._release_timer = None
+        self._release(self.hold_queue.on_timer(asyncio.get_running_loop().time()))
+
+    # Dialing
+
+    def _dials(self, peer: Endpoint) -> bool:
+        mine, theirs = ip_address(self.settings.listen[0]), ip_address(peer[0])
+        return (mine.version, int(mine), self.settings.listen[1]) < (theirs.version, int(theirs), peer[1])
+
+    async def _keep_dialed(self, peer: Endpoint) -> None:
+        while True:
+            async for attempt in tenacity.AsyncRetrying(
+                wait=tenacity.wait_random_exponential(multiplier=RETRY_FIRST, max=RETRY_MOST),
+                retry=tenacity.retry_if_exception_type((OSError, ReplicationError)),
+            ):
+                with attempt:
+                    await self._one_link(peer)
+
+    async def _one_link(self, peer: Endpoint) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        dialing = loop.create_connection(
+            lambda: Connection(self, dialer=True), *peer, local_addr=(self.settings.listen[0], 0)
+        )
+        _, connection = await asyncio.wait_for(dialing, RETRY_MOST)
+        await connection.closed
+        if loop.time() - began < STABLE:
+            raise ReplicationError("the link broke at once")
