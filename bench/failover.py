@@ -19,8 +19,8 @@ from bench.keepalived import Keepalived
 from bench.sniff import Adverts
 from haagent.lab import faults
 from haagent.lab.errors import LabError
-from haagent.lab.faults import Fault
 from haagent.lab.namespaces import become_root, require_nftables
+from haagent.lab.outcome import Fault
 from haagent.lab.sight import Sight, Sort
 from haagent.lab.topology import NODES, Lan
 from haagent.lab.watch import Watch, wait_until

@@ -4,21 +4,9 @@ import os
 import signal
 import time
 from collections.abc import Sequence
-from enum import StrEnum
 
 from haagent.lab.namespaces import signal_all, wait_gone
 from haagent.lab.topology import Lan
-
-
-class Fault(StrEnum):
-    """What the laboratory can do to a node."""
-
-    POWER = "power"
-    LINK = "link"
-    CORE = "core"
-    AGENT = "agent"
-    SWITCHOVER = "switchover"
-    FREEZE = "freeze"
 
 
 def power(lan: Lan, node: str) -> float:

@@ -1,0 +1,112 @@
+"""Sans-IO: what the laboratory shows at the end: timeline and tables."""
+
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from haagent.lab.outcome import Outcome, Summary
+
+ROWS = (
+    ("power", "power", ""),
+    ("role", "agent", "role"),
+    ("epoch", "agent", "epoch"),
+    ("because", "agent", "reason"),
+    ("guard", "agent", "guard_pid"),
+    ("control", "agent", "pid"),
+    ("SIP core", "core", "pid"),
+    ("SIP core's role", "core", "role"),
+    ("in sync", "core", "synced"),
+    ("contacts", "core", "contacts"),
+    ("dialogs", "core", "dialogs"),
+)
+
+
+def demo(outcome: Outcome) -> Group:
+    """The end of `haagent lab demo`."""
+    good = outcome.is_good
+    verdict = "Nothing was lost." if good else "Something was lost."
+    text = Text(f"{verdict} ({outcome.seconds:g} s)", style="bold green" if good else "bold red")
+    return Group(_timeline(outcome), _figures(outcome), text)
+
+
+def campaign(summary: Summary) -> Group:
+    """The end of `haagent lab campaign`."""
+    table = Table(title="Power cuts during call setup", show_header=False, title_justify="left")
+    table.add_row("rounds", str(summary.rounds))
+    table.add_row("calls", str(summary.calls))
+    table.add_row("calls lost", _alarm(len(summary.lost)))
+    table.add_row("registrations lost", _alarm(len(summary.lost_registrations)))
+    table.add_row("duplicate INVITEs", _alarm(summary.duplicates))
+    table.add_row("VIP gap, median (worst)", _spread(summary.icmp_gaps_ms))
+    table.add_row("SIP gap, median (worst)", _spread(summary.sip_gaps_ms))
+    parts: list[Table | Text] = [table]
+    parts += [Text(f"{name}: no {', no '.join(missing)}", "red") for name, missing in summary.lost.items()]
+    parts += [Text(problem, "red") for problem in summary.problems]
+    style = "bold green" if summary.is_good else "bold red"
+    return Group(*parts, Text("Nothing was lost." if summary.is_good else "Something was lost.", style=style))
+
+
+def _timeline(outcome: Outcome) -> Table:
+    table = Table("ms", "who", "what", title="What happened", title_justify="left")
+    table.columns[0].justify = "right"
+    for at, source, text in outcome.timeline:
+        table.add_row(f"{at:+.1f}", source, text)
+    return table
+
+
+def _figures(outcome: Outcome) -> Table:
+    options = outcome.options
+    every = f"advertisements every {options.advert * 1e3:g} ms"
+    title = f"{options.fault} on {outcome.old}, {options.strategy}, {every}"
+    table = Table("what", "value", title=title, title_justify="left")
+    table.add_row("VIP gap seen by the client (ICMP)", _gap(outcome.icmp_gap_ms))
+    table.add_row("SIP gap seen by the client (OPTIONS)", _gap(outcome.sip_gap_ms))
+    table.add_row("nodes that own the VIP afterwards", ", ".join(outcome.owners) or "[red]none[/]")
+    table.add_row("registrations before, after", _both(outcome.registrations))
+    table.add_row("calls before, after", _both(outcome.calls))
+    for method, counts in outcome.answers.items():
+        shown = ", ".join(f"{count} x {status}" for status, count in sorted(counts.items())) or "none"
+        table.add_row(f"{method} after the fault", shown)
+    table.add_row("OPTIONS answered, asked", _both(outcome.options_answered))
+    table.add_row("calls placed", str(outcome.placed))
+    table.add_row("calls lost", _alarm(len(outcome.lost)))
+    for name, missing in list(outcome.lost.items())[:10]:
+        table.add_row(f"  {name}", f"[red]no {', no '.join(missing)}[/]")
+    table.add_row("registrations lost", _alarm(len(outcome.lost_registrations)))
+    table.add_row("duplicate INVITEs", _alarm(outcome.duplicates))
+    return table
+
+
+def _gap(value: float | None) -> str:
+    return "[red]never came back[/]" if value is None else f"{value:.1f} ms"
+
+
+def _both(pair: tuple[int, int]) -> str:
+    text = f"{pair[0]}, {pair[1]}"
+    return text if pair[0] == pair[1] else f"[red]{text}[/]"
+
+
+def _alarm(count: int) -> str:
+    return f"[red]{count}[/]" if count else "0"
+
+
+def _spread(values: list[float]) -> str:
+    if not values:
+        return "-"
+    ordered = sorted(values)
+    return f"{ordered[len(ordered) // 2]:.1f} ms ({ordered[-1]:.1f} ms)"
+
+
+def laboratory(state: dict[str, Any]) -> Table:
+    """The table of `haagent lab status`."""
+    title = f"{state['strategy']}, advertisements every {state['advert'] * 1e3:g} ms, {state['folder']}"
+    table = Table("", *(f"node {name}" for name in state["nodes"]), title=title, title_justify="left")
+    for label, part, key in ROWS:
+        cells = []
+        for node in state["nodes"].values():
+            value = node["power"] if part == "power" else (node[part] or {}).get(key)
+            cells.append({True: "yes", False: "no", None: "-"}.get(value, str(value)))
+        table.add_row(label, *cells)
+    return table
