@@ -16,6 +16,7 @@ from rich.table import Table
 
 from bench.contender import Contender, Settings
 from bench.keepalived import Keepalived
+from bench.ours import Ours
 from bench.sniff import Adverts
 from haagent.lab import faults
 from haagent.lab.errors import LabError
@@ -25,7 +26,10 @@ from haagent.lab.sight import Sight, Sort
 from haagent.lab.topology import NODES, Lan
 from haagent.lab.watch import Watch, wait_until
 
-CONTENDERS: dict[str, Callable[[Lan, Path, Settings], Contender]] = {"keepalived": Keepalived}
+CONTENDERS: dict[str, Callable[[Lan, Path, Settings], Contender]] = {
+    "keepalived": Keepalived,
+    "haagent": Ours,
+}
 FAULTS = (Fault.POWER, Fault.SWITCHOVER, Fault.CORE, Fault.AGENT, Fault.FREEZE)
 
 
@@ -249,7 +253,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path, help="PNG; needs matplotlib")
     arguments = parser.parse_args()
-    console = Console()
+    # A file is as wide as the table needs.
+    console = Console(width=None if sys.stdout.isatty() else 160)
     try:
         become_root()
         require_nftables()

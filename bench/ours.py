@@ -1,0 +1,52 @@
+"""IO shell: our pair in the comparison: `haagent run` with `sipcore run` as the service behind the VIP."""
+
+from pathlib import Path
+
+from bench.contender import Settings
+from haagent.lab import pair as lab
+from haagent.lab.topology import NODES, Lan
+
+
+class Ours:
+    """Two agents and two SIP cores."""
+
+    name = "haagent"
+
+    def __init__(self, lan: Lan, folder: Path, settings: Settings) -> None:
+        self._pair = lab.Pair(lan, folder, lab.Settings(settings.strategy, settings.advert))
+
+    def start(self, node: str) -> None:
+        """Start core and agent of a node."""
+        self._pair.nodes[node].start()
+
+    def ready(self, node: str) -> bool:
+        """A node alone is ready when it has a role; the second one when the pair is in sync."""
+        other = next(name for name in NODES if name != node)
+        if self._pair.nodes[other].role() is None:
+            return self._pair.nodes[node].role() == "MASTER"
+        return self._pair.is_ready()
+
+    def agent(self, node: str) -> list[int]:
+        """Guard and control."""
+        return self._pair.nodes[node].agent_pids()
+
+    def core(self, node: str) -> list[int]:
+        """The SIP core."""
+        return self._pair.nodes[node].core_pids()
+
+    def reap(self, node: str) -> None:
+        """Collect the killed core."""
+        self._pair.nodes[node].reap()
+
+    def switchover(self, node: str) -> None:
+        """The planned move: `haagent switchover`."""
+        self._pair.nodes[node].agent.post("/v1/switchover")
+
+    def stop(self, node: str) -> None:
+        """End a node's processes, also when they were killed or frozen."""
+        self._pair.nodes[node].stop(kill=True)
+
+    def stop_all(self) -> None:
+        """End both nodes."""
+        for node in NODES:
+            self.stop(node)
