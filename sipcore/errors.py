@@ -1,0 +1,32 @@
+"""Sans-IO: what can go wrong in the SIP core; an error carries what its receiver acts on."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sipcore.message.message import Request
+
+
+class SipcoreError(Exception):
+    """The root of this package's errors."""
+
+
+class ConfigError(SipcoreError):
+    """The configuration is wrong; the text names key, value and limit."""
+
+
+class ParseError(SipcoreError):
+    """A message that breaks RFC 3261; `status` is what to answer, `partial` the request if that can be."""
+
+    def __init__(self, reason: str, *, status: int = 400, partial: "Request | None" = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+        self.partial = partial
+
+
+class StaleEpochError(SipcoreError):
+    """A role with an epoch older than the one that is known already."""
+
+
+class ReplicationError(SipcoreError):
+    """The replication peer broke the protocol."""

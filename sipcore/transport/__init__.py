@@ -1,0 +1,1 @@
+"""Sans-IO: SIP transport, RFC 3261 section 18."""
