@@ -1,0 +1,183 @@
+"""Sans-IO: the SIP core of one node: its layers put together, datagrams in, datagrams out."""
+
+from collections import deque
+from itertools import chain
+from typing import Protocol
+
+from sipcore.auth.digest import DigestAuth
+from sipcore.dialog.replica import DialogReplica
+from sipcore.dialog.table import DialogTable
+from sipcore.errors import ParseError
+from sipcore.location.table import LocationTable
+from sipcore.message import Request, build_response, parse
+from sipcore.proxy import Proxy, ProxySettings
+from sipcore.replication.capability import Capability
+from sipcore.replication.journal import Journal
+from sipcore.role import Role, RoleGate
+from sipcore.timers import TimerWheel
+from sipcore.transaction.layer import ServerTransaction, TransactionLayer
+from sipcore.transaction.replica import TransactionReplica
+from sipcore.transaction.timers import TimerValues
+from sipcore.transport.layer import Hop, Send, may_answer
+
+MAX_QUEUE = 256  # datagrams that a BACKUP keeps
+MAX_AGE = 0.5  # seconds that it keeps them
+
+
+class Registers(Protocol):
+    """The registrar, as the core needs it."""
+
+    def on_request(self, request: Request, source: Hop, tx: ServerTransaction, now: float) -> None:
+        """Carry out a REGISTER of one of our domains and answer it through `tx`."""
+
+
+class SipCore:
+    """Registrar, proxy, dialogs and transactions of one node behind `feed`, `on_timer`, `deadline`, `take`.
+
+    After each batch of `feed`, and after `on_timer` and `on_role`, the shell flushes the journal, takes what is to
+    be sent and lets the answers with `hold` wait for the standby. `wheel` is the one that location and dialogs use
+    too. The replication link needs `capabilities` beside that of the location table; the core registers its own in
+    the journal. `auth` says who our users are (404 or 480), and challenges them if the settings ask for it.
+    """
+
+    def __init__(
+        self,
+        settings: ProxySettings,
+        gate: RoleGate,
+        location: LocationTable,
+        registrar: Registers,
+        dialogs: DialogTable,
+        journal: Journal,
+        *,
+        wheel: TimerWheel,
+        auth: DigestAuth | None = None,
+        timers: TimerValues | None = None,
+    ) -> None:
+        self.gate = gate
+        self.location = location
+        self.registrar = registrar
+        self.dialogs = dialogs
+        self.wheel = wheel
+        self.outbox: list[Send] = []
+        self.layer = TransactionLayer(wheel=wheel, outbox=self.outbox, timers=timers)
+        self.proxy = Proxy(settings, self.layer, location, dialogs, journal, auth)
+        self.layer.user = self
+        self.on_cancel = self.proxy.on_cancel
+        self.on_response = self.proxy.on_response
+        self.on_timeout = self.proxy.on_timeout
+        self.transactions = TransactionReplica(gate, self.proxy)
+        self.capabilities: tuple[Capability, ...] = (DialogReplica(dialogs), self.transactions)
+        for capability in self.capabilities:
+            journal.register(capability)
+        self._queue: deque[tuple[float, bytes, Hop]] = deque()
+        self._is_master = gate.is_master
+        self.received = 0  # datagrams
+        self.bad = 0  # datagrams that are not SIP
+        self.aged_out = 0  # datagrams that came to a BACKUP and had no time to wait for it to be MASTER
+
+    @property
+    def deadline(self) -> float | None:
+        """When to call `on_timer`."""
+        return self.wheel.deadline
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What was counted since the start, by name."""
+        own = {"received": self.received, "bad_datagrams": self.bad, "aged_out": self.aged_out}
+        return own | self.proxy.counters
+
+    def feed(self, data: bytes, source: Hop, now: float) -> None:
+        """One datagram. A BACKUP answers nothing and keeps it for a moment: it may be about to be MASTER."""
+        self.received += 1
+        if not self._is_master:
+            self._wait(data, source, now)
+            return
+        try:
+            message = parse(data)
+            self.layer.receive(message, source, now)
+        except ParseError as error:
+            self._refuse(error, source, now)
+
+    def on_timer(self, now: float) -> None:
+        """The deadline has come."""
+        self.wheel.advance(now)
+        if self._queue:
+            self._age(now)
+
+    def take(self) -> list[Send]:
+        """What is to be sent now, in order; it is yours."""
+        sends = self.outbox.copy()
+        self.outbox.clear()
+        return sends
+
+    def on_role(self, role: Role, epoch: int, now: float) -> None:
+        """Take a role. A MASTER goes on with what the standby held; a BACKUP falls silent and holds it.
+
+        Raises StaleEpochError for an epoch older than the one that the core has.
+        """
+        before = self.gate.role
+        old_epoch = self.gate.epoch
+        self.gate.change(role, epoch)
+        if role is before:
+            return
+        self._is_master = role is Role.MASTER
+        self.location.on_role(role, now)
+        self.dialogs.on_role(role, now)
+        if role is Role.MASTER:
+            self.transactions.take_over(now)
+            self._feed_queue(now)
+        else:
+            self.transactions.stand_by(old_epoch, now)
+            self.layer.silence()
+
+    def on_request(self, request: Request, source: Hop, tx: ServerTransaction | None, now: float) -> None:
+        """A new request: REGISTER for us goes to the registrar, all else to the proxy."""
+        if request.method == b"REGISTER" and tx is not None and self.proxy.is_ours(request.uri):
+            self.registrar.on_request(request, source, tx, now)
+        else:
+            self.proxy.on_request(request, source, tx, now)
+
+    def transaction_rows(self) -> list[dict[str, object]]:
+        """The transactions that are under way, for an operator."""
+        rows: list[dict[str, object]] = []
+        for tx in chain(self.layer.servers.values(), self.layer.clients.values()):
+            request = tx.request
+            rows.append(
+                {
+                    "side": "server" if isinstance(tx, ServerTransaction) else "client",
+                    "method": request.method.decode("ascii", "replace"),
+                    "call_id": request.call_id.decode("utf-8", "replace"),
+                    "cseq": request.cseq,
+                    "uri": request.uri.decode("utf-8", "replace"),
+                    "hop": f"{tx.hop.host}:{tx.hop.port}",
+                }
+            )
+        return rows
+
+    def _refuse(self, error: ParseError, source: Hop, now: float) -> None:
+        self.bad += 1
+        request = error.partial
+        if request is None or request.method == b"ACK" or not may_answer(source):
+            return
+        data = build_response(request, error.status, to_tag=b"bad")
+        self.outbox.append(Send(data, source))
+
+    def _wait(self, data: bytes, source: Hop, now: float) -> None:
+        self._age(now)
+        if len(self._queue) == MAX_QUEUE:
+            self._queue.popleft()
+            self.aged_out += 1
+        self._queue.append((now, data, source))
+
+    def _age(self, now: float) -> None:
+        queue = self._queue
+        while queue and queue[0][0] < now - MAX_AGE:
+            queue.popleft()
+            self.aged_out += 1
+
+    def _feed_queue(self, now: float) -> None:
+        self._age(now)
+        waiting, self._queue = self._queue, deque()
+        for _, data, source in waiting:
+            self.received -= 1  # it was counted when it came
+            self.feed(data, source, now)

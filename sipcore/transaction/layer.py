@@ -1,0 +1,160 @@
+"""Sans-IO: the transaction layer, RFC 3261 section 17: finds the transaction of each message, makes new ones."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from sipcore.message import Edit, Request, Response, parse
+from sipcore.timers import TimerWheel
+from sipcore.transaction.invite_client import InviteClient
+from sipcore.transaction.invite_client import State as ClientState
+from sipcore.transaction.invite_server import InviteServer
+from sipcore.transaction.invite_server import State as ServerState
+from sipcore.transaction.key import client_key, server_key
+from sipcore.transaction.machine import ClientTransaction, ServerTransaction, Transaction, TransactionUser
+from sipcore.transaction.non_invite_client import NonInviteClient
+from sipcore.transaction.non_invite_server import NonInviteServer
+from sipcore.transaction.timers import TimerValues
+from sipcore.transport.layer import Hop, Send, receive_fixup, response_hop
+
+__all__ = ["ClientTransaction", "ServerTransaction", "TransactionLayer", "TransactionUser"]
+
+Observer = Callable[[ServerTransaction, float], None]
+
+
+class TransactionLayer:
+    """The transactions of one node.
+
+    What is to be sent is appended to `outbox` (the same list for ever: take its content, then clear it). `user` may
+    be set after the layer was made, as the two know each other. `observer` is called after an INVITE server
+    transaction has moved, also when it has ended.
+    """
+
+    def __init__(
+        self,
+        *,
+        user: TransactionUser | None = None,
+        wheel: TimerWheel,
+        outbox: list[Send],
+        timers: TimerValues | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        if user is not None:
+            self.user = user
+        self.wheel = wheel
+        self.outbox = outbox
+        self.timers = timers or TimerValues()
+        self.observer = observer
+        self.servers: dict[bytes, ServerTransaction] = {}
+        self.clients: dict[bytes, ClientTransaction] = {}
+
+    user: TransactionUser
+    _INVITE_OF: ClassVar[dict[bytes, bytes]] = {b"ACK": b"INVITE"}
+
+    def __len__(self) -> int:
+        return len(self.servers) + len(self.clients)
+
+    def receive(self, message: Request | Response, source: Hop, now: float) -> None:
+        """A message from the network; `source` is where it came from and the listener it came to."""
+        if isinstance(message, Response):
+            tx = self.clients.get(client_key(message.top_via.branch, message.method))
+            if tx is None:
+                self.user.on_response(None, message, now)
+            else:
+                tx.on_response(message, now)
+        else:
+            self._receive_request(message, source, now)
+
+    def request(self, data: bytes, hop: Hop, now: float, context: object = None) -> ClientTransaction:
+        """Send a request (never an ACK) in a transaction of its own; our Via, with its branch, is on top of it."""
+        method = data[: data.index(b" ")]
+        key = client_key(top_branch(data), method)
+        tx: ClientTransaction
+        if method == b"INVITE":
+            tx = InviteClient(self, key, hop, data=data)
+        else:
+            tx = NonInviteClient(self, key, hop, method=method, data=data)
+        tx.context = context
+        self.clients[key] = tx
+        tx.start(now)
+        return tx
+
+    def resume_server(
+        self, request: Request, source: Hop, *, state: ServerState, response: bytes, status: int
+    ) -> InviteServer:
+        """Make an INVITE server transaction as another node left it; `resume` on it sets it going."""
+        key = server_key(request, b"INVITE")
+        hop = response_hop(request.top_via, source.listener)
+        tx = InviteServer(self, key, hop, request=request, source=source, state=state)
+        tx.last_response = response
+        tx.last_status = status
+        tx.hold = True
+        self.servers[key] = tx
+        return tx
+
+    def resume_client(
+        self, data: bytes, hop: Hop, *, state: ClientState, context: object = None
+    ) -> InviteClient:
+        """Make an INVITE client transaction as another node left it; `resume` on it sets it going."""
+        key = client_key(top_branch(data), b"INVITE")
+        tx = InviteClient(self, key, hop, data=data, state=state)
+        tx.context = context
+        self.clients[key] = tx
+        return tx
+
+    def silence(self) -> None:
+        """Forget every transaction: no timer fires, nothing is sent any more."""
+        for tx in (*self.servers.values(), *self.clients.values()):
+            tx.drop()
+
+    def forget(self, tx: Transaction) -> None:
+        """Called by a transaction that has ended."""
+        table = self.servers if isinstance(tx, ServerTransaction) else self.clients
+        if table.get(tx.key) is tx:
+            del table[tx.key]
+        tx.context = None  # breaks the circle of transaction and user: the cyclic collector is off
+
+    def moved(self, tx: ServerTransaction, now: float) -> None:
+        """Called by an INVITE server transaction after each step."""
+        if self.observer is not None:
+            self.observer(tx, now)
+
+    def _receive_request(self, request: Request, source: Hop, now: float) -> None:
+        method = request.method
+        key = server_key(request, self._INVITE_OF.get(method, method))
+        tx = self.servers.get(key)
+        if tx is not None:
+            tx.on_request(request, source, now)
+            return
+        invite = self.servers.get(server_key(request, b"INVITE")) if method == b"CANCEL" else None
+        request = with_received(request, source)
+        if method == b"ACK":
+            self.user.on_request(request, source, None, now)
+            return
+        hop = response_hop(request.top_via, source.listener)
+        kind = InviteServer if method == b"INVITE" else NonInviteServer
+        tx = self.servers[key] = kind(self, key, hop, request=request, source=source)
+        if method == b"CANCEL":
+            self.user.on_cancel(request, source, tx, invite, now)
+        else:
+            self.user.on_request(request, source, tx, now)
+
+
+def with_received(request: Request, source: Hop) -> Request:
+    """The request with `received` and `rport` in its top Via where they are needed, section 18.2.1, RFC 3581."""
+    via = receive_fixup(request, source)
+    if via is None:
+        return request
+    edit = Edit(request)
+    edit.replace_first_value(b"Via", via)
+    fixed = parse(edit.build())
+    assert isinstance(fixed, Request)
+    return fixed
+
+
+def top_branch(data: bytes) -> bytes:
+    """The branch of our own top Via in a request that we wrote: the first branch there is."""
+    start = data.index(b";branch=") + 8
+    end = start
+    while data[end] not in b";, \t\r":
+        end += 1
+    return data[start:end]
