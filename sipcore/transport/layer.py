@@ -43,7 +43,7 @@ def receive_fixup(request: Request, source: Hop) -> bytes | None:
 
 
 def response_hop(via: Via, listener: int) -> Hop:
-    """Where a response with this top Via goes (section 18.2.2): received before sent-by, rport before its port."""
+    """Where a response with this top Via goes (section 18.2.2): received before sent-by, rport first."""
     params = via.params
     host = params.get(b"maddr") or params.get(b"received") or via.host
     port = via.port or DEFAULT_PORT

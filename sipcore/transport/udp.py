@@ -52,7 +52,7 @@ class UdpListener:
         loop.add_reader(self._socket.fileno(), self._drain)
 
     def send(self, data: bytes, hop: Hop) -> None:
-        """Send one datagram.  A standby, a full buffer or an absent peer cost a counter, never an exception."""
+        """Send one datagram.  No address yet, full buffer, absent peer: a counter, never an exception."""
         try:
             self._socket.sendto(data, (hop.host, hop.port))
         except (OSError, ValueError):
