@@ -1,0 +1,127 @@
+"""Sans-IO: two nodes with real location tables, joined by a wire that the test delivers, cuts and counts."""
+
+from dataclasses import dataclass, field
+
+from sipcore.bus import Bus
+from sipcore.errors import ReplicationError
+from sipcore.location.binding import Binding
+from sipcore.location.replica import LocationReplica
+from sipcore.location.table import LocationTable
+from sipcore.replication.journal import Journal
+from sipcore.replication.session import Event, LocalNode, NewerMaster, ReplicationSession
+from sipcore.role import Role, RoleGate
+from sipcore.timers import TimerWheel
+
+KEY = b"a key of thirty-two bytes, shared"
+
+
+class Node:
+    """One node without sockets; its clock differs from the test's by `skew` seconds."""
+
+    def __init__(self, name: str, *, incarnation: int = 1, skew: float = 0.0, backlog_bytes: int = 1 << 24) -> None:
+        self.name = name
+        self.skew = skew
+        self.gate = RoleGate(name)
+        self.wheel = TimerWheel(now=skew)
+        self.journal = Journal(self.gate, incarnation=incarnation, backlog_bytes=backlog_bytes)
+        self.bus: Bus[Binding] = Bus()
+        self.table = LocationTable(self.gate, self.wheel, self.journal, self.bus)
+        self.journal.register(LocationReplica(self.table))
+        self.local = LocalNode(name, KEY, self.journal)
+        self.events: list[Event] = []
+
+    def become(self, role: Role, epoch: int, now: float = 0.0) -> None:
+        """Change the role as the core would."""
+        self.gate.change(role, epoch)
+        self.table.on_role(role, now + self.skew)
+
+    def register(self, aor: bytes, uri: bytes, now: float, *, cseq: int = 1, expires: float = 3600.0) -> None:
+        """A contact, as the registrar would store it."""
+        at = now + self.skew
+        self.table.save(aor, Binding(uri, call_id=b"call-" + uri, cseq=cseq, expires_at=at + expires), at)
+
+    def flush(self, now: float) -> None:
+        """What the shell does at the end of a receive batch."""
+        while self.journal.flush(now + self.skew) is not None:
+            pass
+
+    def contents(self) -> dict[tuple[bytes, bytes], tuple[object, ...]]:
+        """All that should be equal on both nodes, tombstones among them."""
+        found: dict[tuple[bytes, bytes], tuple[object, ...]] = {}
+        for aor in self.table.aors():
+            record = self.table.record(aor)
+            for uri, b in record.bindings.items() if record is not None else ():
+                found[aor, uri] = (b.rank, b.q, b.path, b.received, b.instance, b.flags, b.user_agent)
+        return found
+
+
+@dataclass
+class Wire:
+    """A TCP connection between two nodes; the first one dials."""
+
+    a: Node
+    b: Node
+    now: float
+    nonces: tuple[bytes, bytes] = (b"A" * 32, b"B" * 32)
+    errors: list[str] = field(default_factory=list)
+    sent: int = 0
+
+    def __post_init__(self) -> None:
+        self.sessions = tuple(
+            ReplicationSession(node.local, nonce, self.now + node.skew, dialer=node is self.a)
+            for node, nonce in zip((self.a, self.b), self.nonces, strict=True)
+        )
+        self.pipes = (bytearray(), bytearray())  # to b, to a
+        self.recorded = (bytearray(), bytearray())
+
+    def write(self) -> None:
+        """Let both sessions put what they may into the pipes."""
+        for node, session, pipe, record in zip(
+            (self.a, self.b), self.sessions, self.pipes, self.recorded, strict=True
+        ):
+            data = session.output(self.now + node.skew)
+            pipe += data
+            record += data
+            self.sent += len(data)
+
+    def deliver(self, side: int, size: int) -> None:
+        """Give the session of node `side` (0: a, 1: b) up to this many bytes; an error ends the wire."""
+        pipe = self.pipes[1 - side]
+        data = bytes(pipe[:size])
+        del pipe[:size]
+        node = (self.a, self.b)[side]
+        if not data or self.errors:
+            return
+        try:
+            events = self.sessions[side].feed(data, self.now + node.skew)
+        except ReplicationError as error:
+            self.errors.append(str(error))
+            return
+        node.events += events
+        for event in events:
+            if isinstance(event, NewerMaster):
+                node.become(Role.BACKUP, event.epoch, self.now)
+
+    def open(self) -> "Wire":
+        """Go on until both sides have said who they are, in step: what follows crosses on the wire."""
+        while not all(session.peer for session in self.sessions) and not self.errors:
+            self.write()
+            for side in (0, 1):
+                while self.sessions[side].peer is None and self.pipes[1 - side] and not self.errors:
+                    self.deliver(side, 1)
+        return self
+
+    def timers(self) -> None:
+        """Heartbeats of both sides."""
+        for node, session in zip((self.a, self.b), self.sessions, strict=True):
+            session.on_timer(self.now + node.skew)
+
+    def settle(self, rounds: int = 2000) -> None:
+        """Deliver everything until both sides are quiet."""
+        for _ in range(rounds):
+            self.write()
+            if self.errors or not (self.pipes[0] or self.pipes[1]):
+                return
+            self.deliver(0, 1 << 20)
+            self.deliver(1, 1 << 20)
+        raise AssertionError("the sessions never came to rest")
