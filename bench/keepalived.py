@@ -11,8 +11,8 @@ from haagent.lab.topology import NODES, VIP, Lan
 
 KEEPALIVED = "/usr/sbin/keepalived"
 PRIORITY = {"a": 254, "b": 253}
-# Real-time class and locked memory are not keepalived's defaults: it gets what our agent takes. Its default limit
-# of 10 ms of real-time processor time kills it at a takeover now and then on a slow machine: it gets a second.
+# Real-time class and locked memory are not keepalived's defaults: it gets what our agent takes. Its default
+# limit of 10 ms of real-time processor time kills it at some takeovers on a slow machine: it gets a second.
 CONFIG = """
 global_defs {{
     router_id {node}
