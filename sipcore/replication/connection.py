@@ -127,8 +127,13 @@ class Connection(asyncio.Protocol):
         self.pump()
 
     def _arm(self) -> None:
-        if self._timer is None and not self._reason_given:
-            self._timer = self._loop.call_at(self.session.deadline, self._on_timer)
+        deadline = self.session.deadline
+        if self._timer is not None:
+            if self._timer.when() <= deadline:
+                return  # it asks again when it fires
+            self._timer.cancel()
+        if not self._reason_given:
+            self._timer = self._loop.call_at(deadline, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None

@@ -1,0 +1,218 @@
+"""IO shell: two replication links over loopback TCP: sync, lag, semi-sync, strangers, a stalled and a dead peer."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sipcore.errors import ConfigError
+from sipcore.replication.link import LinkCallbacks, LinkSettings, ReplicationLink
+from sipcore.replication.semi_sync import SemiSync
+from sipcore.role import Role
+from tests.kit.replication import KEY, Node
+
+A, B = "127.0.77.1", "127.0.77.2"
+
+
+def free_port(host: str) -> int:
+    with socket.socket() as sock:
+        sock.bind((host, 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+class Side:
+    """A node with a real link; its table runs on the loop's clock."""
+
+    def __init__(self, name: str, host: str, port: int, peer: tuple[str, int], **settings: Any) -> None:
+        self.node = Node(name, incarnation=time.monotonic_ns())
+        self.released: list[str] = []
+        self.demoted: list[int] = []
+        self.link: ReplicationLink[str] = ReplicationLink(
+            LinkSettings(name, settings.pop("key", KEY), (host, port), (peer,), **settings),
+            self.node.journal,
+            LinkCallbacks(self.released.extend, self.demoted.append),
+        )
+
+    def status(self) -> dict[str, Any]:
+        (peer,) = self.link.status(now())["peers"].values()  # type: ignore[attr-defined] # a dict of dicts
+        return dict(peer)
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def pair(**settings: Any) -> tuple[Side, Side]:
+    port = free_port(A)
+    return (
+        Side("a", A, port, (B, port), **settings),
+        Side("b", B, port, (A, port), **{"key": KEY, **settings}),
+    )
+
+
+async def until(condition: Callable[[], object], limit: float = 5.0) -> float:
+    began = now()
+    while not condition():
+        assert now() - began < limit, "it did not come true"
+        await asyncio.sleep(0.002)
+    return now() - began
+
+
+async def started(**settings: Any) -> tuple[Side, Side]:
+    a, b = pair(**settings)
+    a.node.become(Role.MASTER, 1, now())
+    await a.link.start()
+    await b.link.start()
+    await until(lambda: a.status().get("peer_synced") and b.status().get("peer_synced"))
+    return a, b
+
+
+async def stopped(*sides: Side) -> None:
+    for side in sides:
+        await side.link.stop()
+    await asyncio.sleep(0.01)
+
+
+def test_a_snapshot_of_20_000_contacts_takes_about_a_second() -> None:
+    async def run() -> float:
+        a, b = pair()
+        a.node.become(Role.MASTER, 1, now())
+        for number in range(20_000):
+            a.node.register(b"sip:user%d@example.test" % number, b"sip:user%d@10.0.0.1:5060" % number, now())
+        a.link.send_batch(now())
+        await a.link.start()
+        began = now()
+        await b.link.start()
+        await until(lambda: b.node.table.contacts == 20_000 and a.status().get("peer_synced"), 10.0)
+        took = now() - began
+        assert a.status()["synced"]
+        assert b.link.synced
+        await stopped(a, b)
+        return took
+
+    took = asyncio.run(run())
+    print(f"full sync of 20,000 contacts: {took:.3f} s")  # noqa: T201 the figure is asked for
+    assert took < 3.0
+
+
+def test_an_answer_is_held_until_the_standby_has_the_contact_and_the_lag_is_small() -> None:
+    async def run() -> list[float]:
+        a, b = await started(budget=1.0)
+        lags = []
+        for number in range(200):
+            began = now()
+            a.node.register(b"sip:u%d@x" % number, b"sip:u@h%d" % number, began)
+            a.link.send_batch(began)
+            assert a.link.hold([f"200 {number}"], began) == []
+            await until(lambda number=number: len(a.released) > number)  # type: ignore[misc] # a default argument
+            lags.append(now() - began)
+            assert b.node.table.record(b"sip:u%d@x" % number) is not None
+        assert a.link.hold_queue.acknowledged == 200
+        assert a.link.hold_queue.released == 0
+        await stopped(a, b)
+        return sorted(lags)
+
+    lags = asyncio.run(run())
+    print(f"hold of an answer: median {lags[100] * 1000:.2f} ms, p99 {lags[197] * 1000:.2f} ms")  # noqa: T201
+    assert lags[100] < 0.05
+
+
+def test_a_peer_that_comes_back_resumes_and_gets_what_it_missed() -> None:
+    async def run() -> None:
+        a, b = await started()
+        (connection,) = a.link.connections
+        connection.close("cut by the test")
+        a.node.register(b"sip:late@x", b"sip:late@h", now())
+        a.link.send_batch(now())
+        took = await until(lambda: b.node.table.record(b"sip:late@x") is not None)
+        assert took < 1.0
+        assert a.status()["snapshots"] == 0
+        await stopped(a, b)
+
+    asyncio.run(run())
+
+
+def test_a_peer_with_another_key_is_refused_and_learns_nothing() -> None:
+    async def run() -> None:
+        a, b = pair()
+        stranger = Side("b", B, b.link.settings.listen[1], a.link.settings.listen, key=b"another key of 16+")
+        await a.link.start()
+        await stranger.link.start()
+        await until(lambda: a.link.counters.refused > 2)
+        assert a.link.alone
+        assert stranger.link.alone
+        await stopped(a, stranger)
+
+    asyncio.run(run())
+
+
+def test_garbage_and_strangers_addresses_are_refused() -> None:
+    async def run() -> None:
+        a, b = pair()
+        await b.link.start()
+        for source, text in (("127.0.77.9", b""), (A, b"GET / HTTP/1.1\r\n\r\n"), (A, bytes(4096))):
+            reader, writer = await asyncio.open_connection(*b.link.settings.listen, local_addr=(source, 0))
+            writer.write(text)
+            answer = await asyncio.wait_for(reader.read(), 3.0)
+            assert len(answer) in {0, 40}, "a hello at most"
+            writer.close()
+        assert b.link.counters.refused == 3
+        await stopped(b)
+
+    asyncio.run(run())
+
+
+def test_a_silent_peer_is_dropped_and_its_answers_are_released() -> None:
+    async def run() -> None:
+        a, b = await started(budget=5.0)
+        (there,) = b.link.connections
+        there._transport.pause_reading()  # type: ignore[union-attr] # noqa: SLF001 a frozen peer
+        there.session.output = lambda now, room=0: b""  # type: ignore[assignment,method-assign] # it says nothing
+        a.node.register(b"sip:u@x", b"sip:u@h", now())
+        a.link.send_batch(now())
+        assert a.link.hold(["200"], now()) == []
+        took = await until(lambda: a.released == ["200"])
+        assert 0.15 < took < 0.6
+        assert a.link.hold_queue.released == 1
+        await stopped(a, b)
+
+    asyncio.run(run())
+
+
+def test_the_budget_ends_the_wait_for_a_slow_standby() -> None:
+    async def run() -> None:
+        a, b = await started(budget=0.02)
+        (there,) = b.link.connections
+        there._transport.pause_reading()  # type: ignore[union-attr] # noqa: SLF001 a slow peer
+        a.node.register(b"sip:u@x", b"sip:u@h", now())
+        a.link.send_batch(now())
+        assert a.link.hold(["200"], now()) == []
+        took = await until(lambda: a.released == ["200"])
+        assert 0.015 < took < 0.2
+        assert a.status()["lag_events"] == 1
+        assert a.status()["unacked_bytes"] > 0
+        await stopped(a, b)
+
+    asyncio.run(run())
+
+
+def test_of_two_masters_the_one_with_the_older_epoch_is_told() -> None:
+    async def run() -> None:
+        a, b = await started()
+        b.node.become(Role.MASTER, 2, now())
+        b.link.on_role()
+        await until(lambda: a.demoted)
+        assert set(a.demoted) == {2}
+        assert not b.demoted
+        await stopped(a, b)
+
+    asyncio.run(run())
+
+
+def test_a_listen_address_that_no_peer_could_name_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"0\.0\.0\.0"):
+        Side("a", "0.0.0.0", 5070, (B, 5070), semi_sync=SemiSync.OFF)
