@@ -11,6 +11,7 @@ from typing import Self
 from haagent.lab.errors import LabError
 from haagent.lab.ledger import Ledger
 from haagent.lab.namespaces import Host, stop
+from haagent.lab.pair import DOMAIN
 from haagent.lab.topology import VIP, address
 
 PORT = 5060
@@ -27,7 +28,8 @@ class Phones:
         path.write_text("".join(f"{user}:{password}\n" for user, password in users))
         self._log = folder / "phones.log"
         argv = [sys.executable, "-m", "sipcore", "phone", "serve"]
-        argv += ["--local", f"{address('client')}:{PORT}", "--proxy", f"{VIP}:{PORT}", "--users", str(path)]
+        argv += ["--local", f"{address('client')}:{PORT}", "--proxy", f"{VIP}:{PORT}"]
+        argv += ["--users", str(path), "--domain", DOMAIN]
         with self._log.open("ab") as log:
             self._process = client.spawn(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         self._thread = threading.Thread(target=self._gather, name="phones", daemon=True)
