@@ -1,1 +1,17 @@
-"""Sans-IO: which packet rules, ARP rules and sysctls a virtual IP needs, as data."""
+"""IO shell: which packet rules and sysctls a virtual IP needs; shows, applies, checks and removes them."""
+
+from netrules.errors import (
+    BadInputError,
+    LeaseLapsedError,
+    MissingPrivilegeError,
+    NftablesError,
+    RulesError,
+)
+from netrules.host import Step, apply, plan, remove
+from netrules.nftables import Flip, Nftables
+from netrules.ruleset import Backend, Role, Ruleset, Strategy, Vip, desired
+
+__all__ = [
+    "Backend", "BadInputError", "Flip", "LeaseLapsedError", "MissingPrivilegeError", "Nftables", "NftablesError",
+    "Role", "Ruleset", "RulesError", "Step", "Strategy", "Vip", "apply", "desired", "plan", "remove",
+]  # fmt: skip

@@ -1,0 +1,190 @@
+"""Sans-IO: which packet rules and sysctls a virtual IP needs, as data.
+
+Tables, all for nftables:
+    inet   haagent_guard  on both nodes, static: what leaves with a VIP that is not local is dropped
+    netdev haagent_hide   on-both: the VIPs in its sets are hidden: no ARP, no NDP, nothing in, nothing out
+    netdev haagent_lease  nothing to or from a VIP, its ARP and NDP, unless an element with a timeout lives
+The state that `desired` describes is the BACKUP's: hidden, no lease. `Flip` shows and hides.
+"""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from netrules.errors import BadInputError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+NONLOCAL_BIND = ("net/ipv4/ip_nonlocal_bind", "net/ipv6/ip_nonlocal_bind")
+
+
+class Strategy(StrEnum):
+    """Where the VIP is configured."""
+
+    ON_MASTER = "on-master"
+    ON_BOTH = "on-both"
+
+
+class Backend(StrEnum):
+    """Which tool holds the rules that hide."""
+
+    NFTABLES = "nftables"
+    IPTABLES = "iptables"
+
+
+class Role(StrEnum):
+    """The node's part, as far as rules are concerned."""
+
+    MASTER = "master"
+    BACKUP = "backup"
+
+
+@dataclass(frozen=True, slots=True)
+class Vip:
+    """A virtual address and the interface that carries it."""
+
+    address: Address
+    interface: str
+
+    @classmethod
+    def parse(cls, text: str, interface: str) -> "Vip":
+        """Read an address; a prefix length other than that of one host is refused."""
+        try:
+            host = ipaddress.ip_interface(text)
+        except ValueError:
+            raise BadInputError(f"vip: {text!r} is not an IP address") from None
+        if host.network.num_addresses != 1:
+            raise BadInputError(f"vip: {text} names a network; a VIP is one host address (/32, /128)")
+        if host.ip.is_multicast or host.ip.is_unspecified or host.ip.is_loopback:
+            raise BadInputError(f"vip: {text} is not a unicast address of a LAN")
+        if not interface or len(interface) > 15 or "/" in interface or '"' in interface:
+            raise BadInputError(f"interface: {interface!r} is not an interface name (1 to 15 characters)")
+        return cls(host.ip, interface)
+
+
+@dataclass(frozen=True, slots=True)
+class NftSet:
+    """A named set; `kind` is its type in nft's words."""
+
+    name: str
+    kind: str
+    elements: tuple[str, ...] = ()
+    timeout: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A base chain: its hook in nft's words and its rules."""
+
+    name: str
+    hook: str
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of ours."""
+
+    family: str
+    name: str
+    sets: tuple[NftSet, ...]
+    chains: tuple[Chain, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """All that a node's VIPs need from the kernel."""
+
+    strategy: Strategy
+    backend: Backend
+    vips: tuple[Vip, ...]
+    lease: bool
+    tables: tuple[Table, ...]
+    sysctls: tuple[str, ...]  # to be 1
+
+
+def desired(strategy: Strategy, backend: Backend, vips: Sequence[Vip], *, lease: bool) -> Ruleset:
+    """The rules for these VIPs, in the BACKUP's state."""
+    addresses = [vip.address for vip in vips]
+    if not vips:
+        raise BadInputError("vip: at least one is needed")
+    for address in addresses:
+        if addresses.count(address) > 1:
+            raise BadInputError(f"vip: {address} is given twice")
+    tables = [_guard(vips)]
+    if backend is Backend.NFTABLES:
+        if strategy is Strategy.ON_BOTH:
+            tables.append(_hide(vips))
+        if lease:
+            tables.append(_lease(vips))
+    return Ruleset(strategy, backend, tuple(vips), lease, tuple(tables), NONLOCAL_BIND)
+
+
+def solicited(address: Address) -> str:
+    """The target field of a neighbour solicitation, as nft 1.0.6 compares it."""
+    return f"0x{int(address):032x}"
+
+
+def _of(vips: Sequence[Vip], version: int) -> list[Address]:
+    return [vip.address for vip in vips if vip.address.version == version]
+
+
+def _sets(
+    vips: Sequence[Vip], prefix: str = "", *, timeout: bool = False, empty: bool = False
+) -> tuple[NftSet, ...]:
+    v4, v6 = _of(vips, 4), _of(vips, 6)
+    found = []
+    if v4:
+        found.append(NftSet(f"{prefix}v4", "type ipv4_addr", () if empty else tuple(map(str, v4)), timeout))
+    if v6:
+        found.append(NftSet(f"{prefix}v6", "type ipv6_addr", () if empty else tuple(map(str, v6)), timeout))
+        elements = () if empty else tuple(map(solicited, v6))
+        found.append(NftSet(f"{prefix}nd6", "typeof @th,64,128", elements, timeout))
+    return tuple(found)
+
+
+def _guard(vips: Sequence[Vip]) -> Table:
+    rules = []
+    if _of(vips, 4):
+        rules.append("ip saddr @v4 fib saddr type != local counter drop")
+    if _of(vips, 6):
+        rules.append("ip6 saddr @v6 fib saddr type != local counter drop")
+    sets = tuple(s for s in _sets(vips) if s.name != "nd6")
+    chain = Chain("output", "type filter hook output priority -300; policy accept;", tuple(rules))
+    return Table("inet", "haagent_guard", sets, (chain,))
+
+
+def _hide(vips: Sequence[Vip]) -> Table:
+    return Table("netdev", "haagent_hide", _sets(vips), _chains(vips, -500, ""))
+
+
+def _lease(vips: Sequence[Vip]) -> Table:
+    sets = _sets(vips) + _sets(vips, "lease_", timeout=True, empty=True)
+    return Table("netdev", "haagent_lease", sets, _chains(vips, -490, "lease_"))
+
+
+def _chains(vips: Sequence[Vip], priority: int, unless: str) -> tuple[Chain, ...]:
+    """Ingress and egress of each interface; egress stops AF_PACKET senders as well."""
+    chains = []
+    for interface in dict.fromkeys(vip.interface for vip in vips):
+        for direction, ip, arp, nd, sign in (
+            ("ingress", "daddr", "daddr", "nd-neighbor-solicit", 1),
+            ("egress", "saddr", "saddr", "nd-neighbor-advert", -1),
+        ):
+            hook = f'type filter hook {direction} device "{interface}" priority {sign * priority}; policy accept;'
+            chains.append(Chain(f"{direction}_{len(chains) // 2}", hook, _drops(vips, ip, arp, nd, unless)))
+    return tuple(chains)
+
+
+def _drops(vips: Sequence[Vip], ip: str, arp: str, nd: str, unless: str) -> tuple[str, ...]:
+    def drop(match: str, field: str, of: str) -> str:
+        kept = f" {field} != @{unless}{of}" if unless else ""
+        return f"{match}{field} @{of}{kept} counter drop"
+
+    rules = []
+    if _of(vips, 4):
+        rules += [drop("ether type arp ", f"arp {arp} ip", "v4"), drop("", f"ip {ip}", "v4")]
+    if _of(vips, 6):
+        rules += [drop("", f"ip6 {ip}", "v6"), drop(f"icmpv6 type {nd} ", "@th,64,128", "nd6")]
+    return tuple(rules)
