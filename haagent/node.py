@@ -1,98 +1,337 @@
 """Sans-IO: one node: joins virtual routers, peer, SIP core, links, lease and operator into role and epoch.
 
 Every input takes `now` (monotonic seconds) and returns the effects in the order in which to carry them out;
-`deadline` is when to call `on_timer` next. All virtual routers of a node move together.
+`deadline` is when to call `on_timer` next. All virtual routers of a node move together. A shell reads its
+sockets before it calls `on_timer`, so that a timer never wins against news that has already come.
 """
 
-from enum import IntEnum
+from haagent.control.commands import Command, Switchover
+from haagent.effects import Alarm, CommandAnswered, Effect, NodeRole, Note, SendAdvertisement, TakeVip
+from haagent.peer.messages import Health, Hello, Lost, Message, Take, Taken, Yield
+from haagent.peer.session import PeerSession
+from haagent.steps import AfterHandover, CoreState, NodeSteps
+from haagent.vrrp.router import PRIORITY_RELEASE, Advertisement, State, VirtualRouter
 
-from haagent.control.commands import Command
-from haagent.effects import Effect, NodeRole
-from haagent.settings import NodeSettings
-from haagent.vrrp.router import Advertisement
+__all__ = ["CoreState", "Node"]
 
-
-class CoreState(IntEnum):
-    """What the SIP core says of itself, from worst to best."""
-
-    DEAD = 0
-    STARTING = 1
-    READY = 2  # could serve, but does not hold all of the master's records
-    SYNCED = 3
-    NONE = 4  # no core is configured
+STALL_INTERVALS = 3  # without a lease: a master this many intervals late may have been replaced
+MAX_STRANGERS = 16
 
 
-class Node:
+class Node(NodeSteps):
     """The one decision of a machine."""
 
-    def __init__(self, settings: NodeSettings, *, epoch: int = 0) -> None:
-        """`epoch`: the highest that this node has known (from disk)."""
-        self.role = NodeRole.INIT
-        self.epoch = epoch
-        self.reason = "not started"
-        self.since: float | None = None
+    @property
+    def role(self) -> NodeRole:
+        """MASTER, BACKUP, FAULT or (before the start and after the stop) INIT."""
+        return self._own.role
+
+    @property
+    def epoch(self) -> int:
+        """The highest epoch that this node has taken or followed."""
+        return self._own.epoch
+
+    @property
+    def reason(self) -> str:
+        """Why the node has its role."""
+        return self._own.reason
+
+    @property
+    def since(self) -> float | None:
+        """When the role began."""
+        return self._own.since
+
+    @property
+    def peer(self) -> PeerSession | None:
+        """What is known of the peer."""
+        return self._peer
+
+    @property
+    def routers(self) -> dict[str, VirtualRouter]:
+        """The virtual routers by name, for the status."""
+        return self._own.routers
+
+    @property
+    def stall_limit(self) -> float:
+        """Call `on_stall` when the loop was later than this."""
+        leases = [router.lease for router in self.settings.routers if router.lease is not None]
+        return min(leases, default=STALL_INTERVALS * self._own.interval)
 
     @property
     def deadline(self) -> float | None:
         """When to call `on_timer` next."""
-        raise NotImplementedError
+        times = self._own.deadlines
+        times += [r.deadline for r in self._own.routers.values() if r.deadline is not None]
+        if self._peer is not None:
+            times += self._peer.deadlines
+        if self._handover is not None:
+            times.append(self._handover.let_go or self._handover.limit)
+        return None if self._stopped else min(times, default=None)
+
+    # The node itself
 
     def on_startup(self, now: float) -> list[Effect]:
         """Begin; links and core should have been told before (a link not told of counts as up)."""
-        raise NotImplementedError
+        return self._own.start(now, self._fault())
 
     def on_shutdown(self, now: float) -> list[Effect]:
         """Planned stop: hand over if a ready peer is there, else priority 0; ends with the effect Stopped."""
-        raise NotImplementedError
-
-    def on_timer(self, now: float) -> list[Effect]:
-        """Do what is due."""
-        raise NotImplementedError
-
-    def on_advertisement(self, router: str, advert: Advertisement, now: float) -> list[Effect]:
-        """A valid advertisement for a virtual router of ours (never our own)."""
-        raise NotImplementedError
-
-    def on_link(self, interface: str, up: bool, now: float) -> list[Effect]:
-        """An interface has lost or found its carrier."""
-        raise NotImplementedError
-
-    def on_core(self, state: CoreState, now: float) -> list[Effect]:
-        """The SIP core's state has changed."""
-        raise NotImplementedError
-
-    def on_priority(self, router: str, priority: int, now: float) -> list[Effect]:
-        """Health checks have changed the effective priority."""
-        raise NotImplementedError
-
-    def on_command(self, command: Command, now: float) -> list[Effect]:
-        """An operator's command; exactly one CommandAnswered is among the effects."""
-        raise NotImplementedError
-
-    def on_vip_lost(self, router: str, now: float) -> list[Effect]:
-        """Someone else removed one of our addresses."""
-        raise NotImplementedError
-
-    def on_lease_lapsed(self, router: str, now: float) -> list[Effect]:
-        """The kernel's lease ran out before it was renewed."""
-        raise NotImplementedError
+        if self._stopped:
+            return []
+        if self._own.owns_vip and self._peer_can_take(now):
+            return self._hand_over(AfterHandover.STOPPED, "shutdown", Take(self.epoch), now)
+        return self._stop(now, "shutdown")
 
     def on_stall(self, gap: float, now: float) -> list[Effect]:
         """The loop was `gap` seconds late: call it when gap exceeds `stall_limit`, before reading sockets."""
-        raise NotImplementedError
+        effects = self._re_elect(f"the agent stood still for {gap * 1000:.0f} ms", now)
+        if self._peer is not None:
+            self._peer.on_stall(now)
+        for router in self._own.routers.values():
+            router.postpone(now + router.master_down_interval)  # what we did not hear proves nothing
+        return effects
+
+    def on_lease_lapsed(self, router: str, now: float) -> list[Effect]:
+        """The kernel's lease ran out before it was renewed."""
+        return self._re_elect(f"the lease of {router} has lapsed", now)
+
+    def on_vip_lost(self, router: str, now: float) -> list[Effect]:
+        """Someone else removed one of our addresses: put it back at once."""
+        if not self._own.owns_vip:
+            return []
+        alarm = Alarm(f"an address of {router} was removed by someone else and is put back")
+        return [TakeVip(router), *self._own.announce(now), alarm]
+
+    def on_timer(self, now: float) -> list[Effect]:
+        """Do what is due."""
+        if self._stopped:
+            return []
+        effects = self._own.on_timer(now)
+        if self._handover is not None:
+            effects += self._handover_due(self._handover, now)
+        if self._peer is not None:
+            last = self._peer.hello_heard
+            if self._peer.hellos_missed(now) and max(self._heard.values(), default=0.0) < (last or now):
+                effects += self._peer_died("three hellos of the peer are missing", now)
+            effects += self._peer.on_timer(now, self._health())
+        return effects + self._run_routers(now)
+
+    # Links, SIP core, health checks, operator
+
+    def on_link(self, interface: str, up: bool, now: float) -> list[Effect]:
+        """An interface has lost or found its carrier."""
+        if interface not in self._links:
+            return []
+        self._links[interface] = up
+        return self._reconsider(now)
+
+    def on_core(self, state: CoreState, now: float) -> list[Effect]:
+        """The SIP core's state has changed."""
+        if not self.settings.has_core or state is self._core:
+            return []
+        self._core = state
+        return self._reconsider(now) or self._beat(now)
+
+    def on_priority(self, router: str, priority: int, now: float) -> list[Effect]:
+        """Health checks have changed the effective priority (a frame of it must have been built)."""
+        effects = self._own.routers[router].on_priority(priority, now)
+        return [effect for effect in effects if isinstance(effect, SendAdvertisement)]
+
+    def on_command(self, command: Command, now: float) -> list[Effect]:
+        """An operator's command; exactly one CommandAnswered is among the effects."""
+        if isinstance(command, Switchover):
+            refusal = self._refuse_switchover(now)
+            if refusal is None:
+                reason = f"switchover by {command.by}"
+                asked = self._hand_over(AfterHandover.BACKUP, reason, Take(self.epoch), now)
+                return [CommandAnswered(None), *asked]
+        else:
+            refusal = self._refuse_failover(command, now)
+            if refusal is None:
+                return [CommandAnswered(None), *self._take(f"failover by {command.by}", now)]
+        return [CommandAnswered(refusal)]
+
+    # VRRP
+
+    def on_advertisement(self, router: str, advert: Advertisement, now: float) -> list[Effect]:
+        """A valid advertisement for a virtual router of ours (never our own)."""
+        if self.role not in (NodeRole.MASTER, NodeRole.BACKUP):
+            return []
+        effects = self._note_source(advert)
+        if advert.priority == PRIORITY_RELEASE:
+            self._heard.pop(router, None)
+            if self._peer is not None and self._peer.is_source(advert.source):
+                self._peer.note_release()
+        else:
+            self._heard[router] = now
+            self._silence_reported = False
+        if self.role is NodeRole.MASTER:
+            effects += self._advert_as_master(self._own.routers[router], advert, now)
+        else:
+            self._own.routers[router].on_advertisement(advert, now)
+        return effects + self._run_routers(now)
+
+    def _advert_as_master(self, router: VirtualRouter, advert: Advertisement, now: float) -> list[Effect]:
+        """Two masters: one of them is the loser, and the winner announces itself again."""
+        if self._handover is not None and advert.priority != PRIORITY_RELEASE:
+            if self._handover.let_go is None and self._is_from_peer(advert):
+                return self._peer_has_taken(self.epoch, now)
+            if self._handover.let_go is not None:
+                return []
+        if self._is_old_masters(advert, now):
+            sent = router.contest(now)
+        else:
+            sent = router.on_advertisement(advert, now)
+        if router.state is State.BACKUP:
+            return self._yield("a better master advertises", now)
+        effects: list[Effect] = [effect for effect in sent if isinstance(effect, SendAdvertisement)]
+        if advert.priority != PRIORITY_RELEASE and effects:
+            effects += self._own.announce_again(now)
+        return effects
+
+    def _is_from_peer(self, advert: Advertisement) -> bool:
+        return self._peer is not None and self._peer.is_source(advert.source)
+
+    def _is_old_masters(self, advert: Advertisement, now: float) -> bool:
+        """An advertisement of a peer that we have replaced, or that knows only an older epoch than ours.
+
+        The channel decides by epoch, and this keeps VRRP from deciding the other way at the same time.
+        """
+        if self._peer is None or not self._is_from_peer(advert):
+            return False
+        return now < self._grace_until or (self._peer.is_fresh(now) and self._peer.epoch < self.epoch)
+
+    def _note_source(self, advert: Advertisement) -> list[Effect]:
+        """Between two nodes a third one with our VRID is a mistake or an attack."""
+        peer = self._peer
+        if peer is None or peer.known is None or peer.is_source(advert.source):
+            return []
+        if advert.source in self._strangers or len(self._strangers) >= MAX_STRANGERS:
+            return []
+        self._strangers.add(advert.source)
+        source = ".".join(str(octet) for octet in advert.source.to_bytes(4, "big"))
+        return [Alarm(f"{source} advertises VRID {advert.vrid} and is not the peer")]
+
+    def _run_routers(self, now: float) -> list[Effect]:
+        """The timers that are due: advertise, or be elected unless there is a reason not to."""
+        effects: list[Effect] = []
+        for name, router in self._own.routers.items():
+            if router.deadline is None or now < router.deadline:
+                continue
+            if router.state is State.MASTER:
+                effects += [e for e in router.on_timer(now) if isinstance(e, SendAdvertisement)]
+            elif self._handover is not None:
+                router.postpone(now + router.master_down_interval)  # still letting go
+            elif (until := self._wait_until(name, now)) is not None:
+                router.postpone(until)
+                effects += self._report_silence(name)
+            else:
+                return effects + self._take("no master advertises", now)
+        return effects
+
+    def _wait_until(self, name: str, now: float) -> float | None:
+        """Two paths before a takeover, and no takeover without the records that a living peer has."""
+        peer = self._peer
+        if peer is None or not peer.is_fresh(now):
+            return None
+        router = self._own.routers[name]
+        is_silent = now - self._heard.get(name, 0.0) >= router.master_down_interval
+        serves = peer.says(now, NodeRole.MASTER) and peer.known is not None and peer.known.ready
+        suspect = is_silent and self.settings.peer is not None and self.settings.peer.two_paths
+        if (suspect and serves) or self._is_behind_a_living_peer(now):
+            return peer.fresh_until
+        return None
+
+    def _report_silence(self, name: str) -> list[Effect]:
+        if self._silence_reported or self._peer is None or self._peer.known is None:
+            return []
+        self._silence_reported = True
+        if self._peer.known.role is NodeRole.MASTER:
+            return [Alarm(f"{name}: the peer says that it is master, but it is not heard by VRRP")]
+        return [Note(f"{name}: no takeover while the peer's SIP core has records that this one lacks")]
+
+    # Peer channel
 
     def on_peer_connected(self, nonce: bytes, now: float) -> list[Effect]:
         """The TCP connection stands; `nonce`: 32 fresh random bytes."""
-        raise NotImplementedError
+        return self._peer.on_connected(nonce, now) if self._peer is not None else []
 
     def on_peer_bytes(self, data: bytes, now: float) -> list[Effect]:
         """Bytes of the TCP connection."""
-        raise NotImplementedError
+        if self._peer is None:
+            return []
+        was = self._peer.known
+        effects, messages = self._peer.on_bytes(data, now, self._hello())
+        for message in messages:
+            effects += self._on_message(message, was, now)
+        return effects
 
     def on_peer_closed(self, now: float, *, by_peer: bool) -> list[Effect]:
         """The connection is gone; by_peer: end of stream or reset, so the other process has ended."""
-        raise NotImplementedError
+        if self._peer is None:
+            return []
+        died = self._peer.on_closed()
+        effects = self._peer_died("the peer's agent died", now) if died and by_peer else []
+        if self._handover is not None and self._handover.let_go is None:
+            effects += self._handover_failed(now)
+        return effects
 
     def on_hello(self, datagram: bytes, now: float) -> list[Effect]:
         """A datagram on the hello port."""
-        raise NotImplementedError
+        if self._peer is not None:
+            self._peer.on_hello(datagram, now)
+        return []
+
+    def _on_message(self, message: Message, was: Hello | None, now: float) -> list[Effect]:
+        if isinstance(message, Hello | Health):
+            return self._on_health(message, was, now)
+        if isinstance(message, Taken):
+            is_newer = self._own.owns_vip and message.epoch > self.epoch
+            return self._peer_has_taken(message.epoch, now) if is_newer else []
+        if not isinstance(message, Take | Lost | Yield):
+            return []
+        if self._own.owns_vip:
+            return self._own.announce_again(now) if isinstance(message, Yield) else []
+        if self.role is not NodeRole.BACKUP or self._fault() is not None:
+            return self._beat(now)
+        reasons = {Take: "the peer hands over", Yield: "the peer has stepped back"}
+        lost = f"the peer can no longer serve: {message.reason}" if isinstance(message, Lost) else ""
+        return self._take(lost or reasons[type(message)], now)
+
+    def _on_health(self, said: Hello | Health, was: Hello | None, now: float) -> list[Effect]:
+        """Epochs: a master's is the greatest; of two masters the one with the lesser epoch is the loser."""
+        if not self._own.owns_vip:
+            self._own.epoch = max(self._own.epoch, said.epoch)
+            restarted = isinstance(said, Hello) and said.role is not NodeRole.MASTER
+            if restarted and was is not None and was.role is NodeRole.MASTER:
+                return self._peer_died("the peer's agent was started anew", now)
+            return []
+        if said.role is NodeRole.MASTER:
+            return self._on_second_master(said, now)
+        if said.epoch > self.epoch:
+            raised = self._own.raise_epoch(said.epoch, "the peer knew a greater epoch", now)
+            return [*raised, *self._beat(now)]
+        return []
+
+    def _on_second_master(self, said: Hello | Health, now: float) -> list[Effect]:
+        if self._handover is not None:
+            return self._peer_has_taken(said.epoch, now) if said.epoch > self.epoch else []
+        address = max(self._peer.known.addresses, default=0) if self._peer and self._peer.known else 0
+        mine = max(router.address for router in self._own.routers.values())
+        theirs = (said.epoch, said.priority, address)
+        if theirs > (self.epoch, self._health().priority, mine):
+            self._own.epoch = max(self.epoch, said.epoch)
+            return self._yield("the peer is master with a greater claim", now)
+        contest: list[Effect] = []
+        for router in self._own.routers.values():
+            contest += [e for e in router.contest(now) if isinstance(e, SendAdvertisement)]
+        return [*contest, *self._own.announce_again(now)]
+
+    def _peer_died(self, reason: str, now: float) -> list[Effect]:
+        """The tripwire: take over at once if it was the master, and we can serve."""
+        known = self._peer.known if self._peer is not None else None
+        if known is None or known.role is not NodeRole.MASTER:
+            return []
+        if self.role is not NodeRole.BACKUP:
+            return [Note(reason)]
+        return self._take(reason, now)

@@ -22,7 +22,6 @@ NONCE_SIZE = 32
 MAC_SIZE = 16
 GREETING_SIZE = len(MAGIC) + NONCE_SIZE
 HELLO_SIZE = len(MAGIC) + 8 + MAC_SIZE
-MAX_BUFFER = 64 * 1024  # bytes of unread frames: a peer that sends faster is not ours
 
 _LENGTH = struct.Struct("!H")
 _COUNTER = struct.Struct("!Q")
@@ -46,6 +45,7 @@ class PeerChannel:
         self._hellos_sent = 0
         self._last_hello = 0
         self.closed: str | None = None
+        self.skipped = 0
 
     @property
     def authenticated(self) -> bool:
@@ -57,8 +57,8 @@ class PeerChannel:
         return MAGIC + self._nonce
 
     def seal(self, message: Message) -> bytes:
-        """One frame to send; b"" before the peer's greeting has come, and after the end."""
-        if not self._send_key or self.closed is not None:
+        """One frame to send; b"" before the peer's greeting has come."""
+        if not self._send_key:
             return b""
         body = encode(message)
         self._sent += 1
@@ -74,9 +74,10 @@ class PeerChannel:
             if not self._receive_key and not self._take_greeting():
                 return messages
             while (body := self._take_frame()) is not None:
-                messages.append(decode(body))
+                self._decode_into(messages, body)
         except (AuthenticationError, PeerProtocolError) as error:
             self.closed = str(error)
+            self._buffer.clear()
         return messages
 
     @property
@@ -103,6 +104,13 @@ class PeerChannel:
             return False
         self._last_hello = counter
         return True
+
+    def _decode_into(self, messages: list[Message], body: bytes) -> None:
+        """What an authenticated peer of another version says is skipped and counted."""
+        try:
+            messages.append(decode(body))
+        except PeerProtocolError:
+            self.skipped += 1
 
     def _take_greeting(self) -> bool:
         head = bytes(self._buffer[: len(MAGIC)])

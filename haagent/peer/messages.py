@@ -60,19 +60,13 @@ class Lost(_Message, tag="LOST", frozen=True):
     reason: str
 
 
-class Epoch(_Message, tag="EPOCH", frozen=True):
-    """The highest epoch that I know; asks for no answer."""
-
-    epoch: int
-
-
 class Bye(_Message, tag="BYE", frozen=True):
     """The connection closes on purpose: no sign of death."""
 
     reason: str
 
 
-Message = Hello | Health | Take | Taken | Yield | Lost | Epoch | Bye
+Message = Hello | Health | Take | Taken | Yield | Lost | Bye
 
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 _encoder = msgspec.msgpack.Encoder()

@@ -1,0 +1,148 @@
+"""Sans-IO: holding the VIPs: virtual routers of a node, role, epoch, leases and announcements together."""
+
+from collections.abc import Iterable
+
+from haagent.effects import (
+    Announce,
+    Effect,
+    NodeRole,
+    RefreshLease,
+    ReleaseVip,
+    RoleChanged,
+    SendAdvertisement,
+    TakeVip,
+)
+from haagent.settings import RouterSettings
+from haagent.vrrp.router import VirtualRouter
+
+ANNOUNCEMENTS = (0.05, 0.2, 1.0)  # seconds after the first one; any may be lost on the way
+REFRESHES_PER_LEASE = 3
+
+
+class Mastership:
+    """Who we are; every change of role goes through one of `take`, `step_back` and `leave`."""
+
+    def __init__(self, routers: Iterable[RouterSettings], *, epoch: int, two_node: bool) -> None:
+        self.settings = {router.name: router for router in routers}
+        self.routers = {
+            name: VirtualRouter(
+                name=name,
+                vrid=router.vrid,
+                priority=router.priority,
+                address=router.address,
+                interval=router.interval,
+                preempt=router.preempt,
+                two_node=two_node,
+            )
+            for name, router in self.settings.items()
+        }
+        self.role = NodeRole.INIT
+        self.epoch = epoch
+        self.reason = "not started"
+        self.since: float | None = None
+        self._refreshes: dict[str, float] = {}
+        self._announcements: list[float] = []
+
+    @property
+    def owns_vip(self) -> bool:
+        """Whether the VIPs are here."""
+        return self.role is NodeRole.MASTER
+
+    @property
+    def interval(self) -> float:
+        """The shortest Advertisement_Interval."""
+        return min(router.interval for router in self.routers.values())
+
+    @property
+    def deadlines(self) -> list[float]:
+        """When leases and announcements are due."""
+        return [*self._refreshes.values(), *self._announcements[:1]]
+
+    def start(self, now: float, fault: str | None) -> list[Effect]:
+        """Join the election, or wait outside; what an agent before us has left behind is removed."""
+        clean: list[Effect] = [ReleaseVip(name) for name in self.routers]
+        if fault is not None:
+            return [*clean, self._change(NodeRole.FAULT, fault, now)]
+        return [*clean, *self.join(now, "startup")]
+
+    def join(self, now: float, reason: str) -> list[Effect]:
+        """Section 6.4.1: become Backup, or Master as address owner."""
+        sent = _only_sent(effect for router in self.routers.values() for effect in router.on_startup(now))
+        if sent:
+            return self.take(now, "address owner", sent=sent)
+        return [self._change(NodeRole.BACKUP, reason, now)]
+
+    def take(
+        self, now: float, reason: str, *, at_least: int = 0, sent: Iterable[SendAdvertisement] = ()
+    ) -> list[Effect]:
+        """Become master with an epoch above `at_least`; `sent`: what a router has asked for already."""
+        advertisements = list(sent)
+        for name, router in self.routers.items():
+            router.preempt = self.settings[name].preempt
+            advertisements += _only_sent(router.on_take(now, reason))
+        self.epoch = max(self.epoch, at_least) + 1
+        change = self._change(NodeRole.MASTER, reason, now)
+        self._refreshes = {
+            name: now + router.lease / REFRESHES_PER_LEASE
+            for name, router in self.settings.items()
+            if router.lease is not None
+        }
+        vips = [TakeVip(name) for name in self.routers]
+        return [*vips, *advertisements, *self.announce(now), change]
+
+    def raise_epoch(self, at_least: int, reason: str, now: float) -> list[Effect]:
+        """As master, go above an epoch that someone else has used."""
+        self.epoch = at_least + 1
+        return [self._change(NodeRole.MASTER, reason, now)]
+
+    def quiet(self, now: float, reason: str) -> None:
+        """Stop advertising: the new master does; the VIPs stay until `step_back`."""
+        for router in self.routers.values():
+            router.on_yield(now, reason)
+
+    def step_back(self, now: float, reason: str) -> list[Effect]:
+        """Become backup without priority 0: another one is master, or shall be."""
+        self.quiet(now, reason)
+        return [*self._drop(), self._change(NodeRole.BACKUP, reason, now)]
+
+    def leave(self, now: float, reason: str, role: NodeRole) -> list[Effect]:
+        """Leave the election (FAULT or INIT); a Master says priority 0 first."""
+        sent = _only_sent(effect for router in self.routers.values() for effect in router.on_shutdown(now))
+        return [*sent, *self._drop(), self._change(role, reason, now)]
+
+    def announce(self, now: float) -> list[Effect]:
+        """Announce now and, against loss, some times after."""
+        self._announcements = [now + after for after in ANNOUNCEMENTS]
+        return [Announce(name) for name in self.routers]
+
+    def announce_again(self, now: float) -> list[Effect]:
+        """Announce because another one did meanwhile; nothing while a burst is still running."""
+        return [] if self._announcements else self.announce(now)
+
+    def on_timer(self, now: float) -> list[Effect]:
+        """Leases first: a late advertisement costs less than a lapsed lease."""
+        effects: list[Effect] = []
+        for name, at in self._refreshes.items():
+            if at <= now:
+                period = (self.settings[name].lease or 0.0) / REFRESHES_PER_LEASE
+                self._refreshes[name] = max(at + period, now + period / 2)
+                effects.append(RefreshLease(name))
+        if self._announcements and self._announcements[0] <= now:
+            self._announcements = [at for at in self._announcements if at > now]
+            effects += [Announce(name) for name in self.routers]
+        return effects
+
+    def _drop(self) -> list[Effect]:
+        """The VIPs go, if they are here."""
+        self._refreshes = {}
+        self._announcements = []
+        return [ReleaseVip(name) for name in self.routers] if self.owns_vip else []
+
+    def _change(self, role: NodeRole, reason: str, now: float) -> RoleChanged:
+        self.role, self.reason, self.since = role, reason, now
+        return RoleChanged(role, self.epoch, reason)
+
+
+def _only_sent(effects: Iterable[object]) -> list[SendAdvertisement]:
+    """A router's own StateChanged is no news to the node that caused it."""
+    return [effect for effect in effects if isinstance(effect, SendAdvertisement)]
