@@ -12,6 +12,21 @@ from netrules.nftables import Flip, Nftables
 from netrules.ruleset import Backend, Role, Ruleset, Strategy, Vip, desired
 
 __all__ = [
-    "Backend", "BadInputError", "Flip", "LeaseLapsedError", "MissingPrivilegeError", "Nftables", "NftablesError",
-    "Role", "Ruleset", "RulesError", "Step", "Strategy", "Vip", "apply", "desired", "plan", "remove",
+    "Backend",
+    "BadInputError",
+    "Flip",
+    "LeaseLapsedError",
+    "MissingPrivilegeError",
+    "Nftables",
+    "NftablesError",
+    "Role",
+    "RulesError",
+    "Ruleset",
+    "Step",
+    "Strategy",
+    "Vip",
+    "apply",
+    "desired",
+    "plan",
+    "remove",
 ]  # fmt: skip

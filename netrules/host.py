@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from netrules import render, sysctl
@@ -29,17 +30,15 @@ def plan(ruleset: Ruleset, nftables: Nftables, *, state_dir: Path = STATE_DIR) -
     steps = []
     wanted = {f"{t.family} {t.name}": t for t in ruleset.tables}
     for path in have.keys() - wanted.keys():
-        steps.append(
-            Step(f"delete table {path}", lambda p=path: nftables.run(f"delete table {p}\n".encode()))
-        )
+        steps.append(Step(f"delete table {path}", partial(nftables.run, f"delete table {path}\n".encode())))
     for path, table in wanted.items():
         if have.get(path) != render.comment(table):
             text = render.add_table(table).encode()
-            steps.append(Step(f"write table {path}", lambda text=text: nftables.run(text)))
+            steps.append(Step(f"write table {path}", partial(nftables.run, text)))
     off = [name for name in ruleset.sysctls if sysctl.read(name) not in ("1", None)]
     if off:
         memory = sysctl.Remembered(state_dir / _STATE_FILE)
-        steps.append(Step(f"set to 1: {', '.join(off)}", lambda: memory.enable(ruleset.sysctls)))
+        steps.append(Step(f"set to 1: {', '.join(off)}", partial(memory.enable, ruleset.sysctls)))
     return steps
 
 
@@ -60,7 +59,7 @@ def remove(
     """Take away what `apply` made and put the sysctls back."""
     nft = nftables or Nftables()
     steps = [
-        Step(f"delete table {path}", lambda p=path: nft.run(f"delete table {p}\n".encode()))
+        Step(f"delete table {path}", partial(nft.run, f"delete table {path}\n".encode()))
         for path in digests(nft)
     ]
     memory = sysctl.Remembered(state_dir / _STATE_FILE)

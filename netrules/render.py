@@ -1,4 +1,4 @@
-"""Sans-IO: rules as nft text. A table carries the digest of what it should hold, so that `observe` can compare."""
+"""Sans-IO: rules as nft text. A table carries the digest of what it should hold, to compare by."""
 
 import hashlib
 

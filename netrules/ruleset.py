@@ -166,13 +166,14 @@ def _lease(vips: Sequence[Vip]) -> Table:
 
 def _chains(vips: Sequence[Vip], priority: int, unless: str) -> tuple[Chain, ...]:
     """Ingress and egress of each interface; egress stops AF_PACKET senders as well."""
-    chains = []
+    chains: list[Chain] = []
     for interface in dict.fromkeys(vip.interface for vip in vips):
         for direction, ip, arp, nd, sign in (
             ("ingress", "daddr", "daddr", "nd-neighbor-solicit", 1),
             ("egress", "saddr", "saddr", "nd-neighbor-advert", -1),
         ):
-            hook = f'type filter hook {direction} device "{interface}" priority {sign * priority}; policy accept;'
+            where = f'{direction} device "{interface}" priority {sign * priority}'
+            hook = f"type filter hook {where}; policy accept;"
             chains.append(Chain(f"{direction}_{len(chains) // 2}", hook, _drops(vips, ip, arp, nd, unless)))
     return tuple(chains)
 
