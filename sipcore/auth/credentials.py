@@ -33,20 +33,23 @@ class UsersFile:
 
     def algorithms(self) -> tuple[Algorithm, ...]:
         """Those that each user of the realm can answer."""
-        self._look()
+        self._look_now_and_then()
         return self._algorithms
 
     def ha1(self, user: bytes, algorithm: Algorithm) -> bytes | None:
         """The user's hash, None when the file has none."""
-        self._look()
+        self._look_now_and_then()
         return self._users[algorithm].get(user)
 
     def __len__(self) -> int:
         return len(set().union(*self._users.values()))
 
-    def _look(self) -> None:
-        if time.monotonic() < self._look_at:
-            return
+    def _look_now_and_then(self) -> None:
+        if time.monotonic() >= self._look_at:
+            self.look()
+
+    def look(self) -> None:
+        """Read the file again if it has changed."""
         try:
             self._read()
         except ConfigError as error:

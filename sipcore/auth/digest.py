@@ -140,8 +140,10 @@ def parse_credentials(line: bytes) -> dict[bytes, bytes] | None:
         if match is None:
             raise ParseError("Broken credentials")
         name, quoted, token = match.groups()
-        if found.setdefault(name.lower(), value := token if quoted is None else unquote(quoted)) is not value:
+        name = name.lower()
+        if name in found:
             raise ParseError("Repeated parameter in credentials")
+        found[name] = token if quoted is None else unquote(quoted)
         at = match.end()
     return found
 

@@ -85,7 +85,7 @@ class LocationTable:
     # Changes made by a peer
 
     def merge(self, aor: bytes, bindings: Iterable[Binding], now: float) -> bool:
-        """Take the versions that outrank what is here, drop what is over for both; True if that changed any."""
+        """Take the versions that outrank what is here, drop what is over for both; True if any changed."""
         record = self._record(aor)
         given = set()
         changed = False
@@ -111,15 +111,16 @@ class LocationTable:
         self._due.clear()
         if role is Role.MASTER:
             self._swept = int(now)
-            self._rearm(0, now)
+            self._rearm(0, now, now)
 
-    def _rearm(self, shard: int, now: float) -> None:
+    def _rearm(self, shard: int, at: float, now: float) -> None:
         for aor, record in list(self._shards[shard].items()):
             for binding in record.bindings.values():
                 self._arm(aor, binding)
             self._expire(aor, now)
         if shard + 1 < SHARDS:
-            self._timer = self._wheel.schedule(now + REARM_STEP, lambda now: self._rearm(shard + 1, now))
+            at += REARM_STEP
+            self._timer = self._wheel.schedule(at, lambda now: self._rearm(shard + 1, at, now))
         else:
             self._sweep(now)
 

@@ -18,7 +18,9 @@ KEY = b"a key of thirty-two bytes, shared"
 class Node:
     """One node without sockets; its clock differs from the test's by `skew` seconds."""
 
-    def __init__(self, name: str, *, incarnation: int = 1, skew: float = 0.0, backlog_bytes: int = 1 << 24) -> None:
+    def __init__(
+        self, name: str, *, incarnation: int = 1, skew: float = 0.0, backlog_bytes: int = 1 << 24
+    ) -> None:
         self.name = name
         self.skew = skew
         self.gate = RoleGate(name)
