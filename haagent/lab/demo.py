@@ -129,6 +129,7 @@ class Demo:
         outcome.placed = len(ledger.calls)
         outcome.lost = ledger.lost()
         outcome.duplicates = ledger.duplicates
+        outcome.errors = ledger.errors
         names = {
             "CANCEL": "cancel_answered",
             "ACK": "established",

@@ -77,7 +77,7 @@ class Ledger:
         self.registered: set[str] = set()
         self.refused: dict[str, object] = {}
         self.options: dict[str, object] = {}
-        self.unknown = 0
+        self.errors: list[str] = []
 
     def place(self, call: Call) -> Call:
         """Enter a call before it is made."""
@@ -93,14 +93,14 @@ class Ledger:
             self.refused[str(event["user"])] = event.get("status")
         elif name == "options_answered":
             self.options[str(event["id"])] = event["status"]
-        elif "id" in event:
+        elif name == "error":
+            self.errors.append(f"{event.get('cmd')} {event.get('id', '')}: {event.get('error')}")
+        elif str(event.get("id")) in self.calls:
             self._on_call(name, event)
 
     def _on_call(self, name: str, event: Event) -> None:
-        call = self.calls.get(str(event["id"]))
-        if call is None:
-            self.unknown += 1
-        elif name == "duplicate_invite":
+        call = self.calls[str(event["id"])]
+        if name == "duplicate_invite":
             call.duplicates += 1
         else:
             detail = event.get("status" if name in BY_STATUS else "leg", "")

@@ -45,6 +45,7 @@ class Outcome:
     lost: dict[str, list[str]] = field(default_factory=dict)
     lost_registrations: list[str] = field(default_factory=list)
     duplicates: int = 0
+    errors: list[str] = field(default_factory=list)
     timeline: list[tuple[float, str, str]] = field(default_factory=list)
     seconds: float = 0.0
 

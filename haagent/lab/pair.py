@@ -5,7 +5,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,6 +143,10 @@ class Node:
         pids |= {status["pid"], status["guard_pid"]} if status else set()
         return [pid for pid in pids if pid and faults.is_alive(pid)]
 
+    def ended(self) -> list[str]:
+        """The daemons that were started and run no more."""
+        return [f"{self.name}'s {name}" for name, p in self._processes.items() if p.poll() is not None]
+
     def reap(self) -> None:
         """Collect daemons that were killed."""
         for process in self._processes.values():
@@ -221,9 +225,17 @@ class Pair:
         """The last lines of all logs."""
         return "\n".join(node.log_end() for node in self.nodes.values())
 
-    def _wait(self, condition: Any, complaint: str, timeout: float) -> None:
-        if not wait_until(condition, timeout, step=0.05):
+    def _wait(self, condition: Callable[[], bool], complaint: str, timeout: float) -> None:
+        ended: list[str] = []
+
+        def done_or_ended() -> bool:
+            ended[:] = [name for node in self.nodes.values() for name in node.ended()]
+            return condition() or bool(ended)
+
+        if not wait_until(done_or_ended, timeout, step=0.05):
             raise LabError(f"{complaint} after {timeout:g} s\n{self.log_ends()}")
+        if ended:
+            raise LabError(f"{complaint}: {', '.join(ended)} ended by itself\n{self.log_ends()}")
 
 
 def write_configs(folder: Path, settings: Settings) -> None:
