@@ -1,23 +1,23 @@
 """IO shell: what outlives the agent on disk: the epoch, and the history of role changes."""
 
 import os
-from collections import deque
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-MAX_RECORDS = 10_000
-KEPT_RECORDS = 5_000
+MAX_LINES = 10_000
+KEPT_RECORDS = 2_500
 
 
 class StateDirectory:
-    """`epoch` is replaced atomically; `history.jsonl` grows by whole lines."""
+    """`epoch` is replaced atomically; `history.jsonl` grows by lines, the last of an id counts."""
 
     def __init__(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
         self._epoch = path / "epoch"
         self._history = path / "history.jsonl"
+        self._lines = 0
         self._records = self._load()
 
     def epoch(self) -> int:
@@ -33,34 +33,38 @@ class StateDirectory:
 
     def history(self, last: int) -> list[dict[str, Any]]:
         """The newest records, oldest first."""
-        return list(self._records)[-last:] if last else []
+        return list(self._records.values())[-last:] if last else []
 
-    def append(self, record: dict[str, Any]) -> None:
-        """Add one record; the file is cut to the newest half when it has grown large."""
-        self._records.append(record)
-        if len(self._records) >= MAX_RECORDS:
-            self._records = deque(list(self._records)[-KEPT_RECORDS:])
-            self.rewrite()
+    def next_id(self) -> int:
+        """For a new record."""
+        return next(reversed(self._records), 0) + 1
+
+    def remember(self, record: dict[str, Any]) -> None:
+        """Show the record; `write` puts it on disk."""
+        self._records[record["id"]] = record
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Add a line; when there are many, keep the newest records only."""
+        self._lines += 1
+        if self._lines <= MAX_LINES:
+            with self._history.open("ab") as file:
+                file.write(_line(record))
             return
-        with self._history.open("ab") as file:
-            file.write(msgspec.json.encode(record) + b"\n")
+        newest = self.history(KEPT_RECORDS)
+        replace(self._history, b"".join(map(_line, newest)))
+        self._lines = len(newest)
 
-    def rewrite(self) -> None:
-        """Write the records again, after one of them was completed."""
-        replace(self._history, b"".join(msgspec.json.encode(r) + b"\n" for r in self._records))
-
-    def _load(self) -> deque[dict[str, Any]]:
+    def _load(self) -> dict[int, dict[str, Any]]:
         """A line that a power cut left half written is dropped."""
-        records: deque[dict[str, Any]] = deque()
-        try:
-            lines = self._history.read_bytes().splitlines()
-        except FileNotFoundError:
-            return records
+        records: dict[int, dict[str, Any]] = {}
+        lines = self._history.read_bytes().splitlines() if self._history.exists() else []
         for line in lines:
             try:
-                records.append(msgspec.json.decode(line, type=dict[str, Any]))
-            except msgspec.DecodeError:
+                record = msgspec.json.decode(line, type=dict[str, Any])
+                records[record["id"]] = record
+            except (msgspec.DecodeError, KeyError):
                 continue
+        self._lines = len(lines)
         return records
 
 
@@ -72,3 +76,7 @@ def replace(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    return msgspec.json.encode(record) + b"\n"

@@ -9,7 +9,7 @@ from rich.table import Table
 Json = Mapping[str, object]
 
 COLOURS = {"MASTER": "bold green", "BACKUP": "cyan", "FAULT": "bold red", "INIT": "yellow"}
-PHASES = ("detected_ms", "decided_ms", "vip_ms", "announced_ms", "core_told_ms")
+PHASES = ("decided_ms", "vip_ms", "announced_ms", "core_told_ms")
 
 
 def is_healthy(state: Json) -> bool:

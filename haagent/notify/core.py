@@ -7,6 +7,7 @@ of another one. Nothing of a takeover waits for it; the newest role is told unti
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,13 +59,22 @@ class CoreLink:
         self._on_told = on_told
         self._wanted: Told | None = None
         self._pending = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._settled.set()
         self.connected = False
         self.last: dict[str, Any] = {}
 
     def tell(self, told: Told) -> None:
         """Have the core take this role; a newer one replaces what is still under way."""
         self._wanted = told
+        self._settled.clear()
         self._pending.set()
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until the core has the newest role, but not longer than this."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._settled.wait()
 
     async def run(self) -> None:
         """Follow and tell until cancelled."""
@@ -109,6 +119,8 @@ class CoreLink:
             if told is not None and not await self._put(session, told):
                 await asyncio.sleep(RETRY_SECONDS)
                 self._pending.set()
+            elif told is self._wanted:
+                self._settled.set()
 
     async def _put(self, session: aiohttp.ClientSession, told: Told) -> bool:
         """True when the core has taken the role, or has refused it for good."""

@@ -7,12 +7,14 @@ mean that the peer has forgotten the old one.
 import errno
 import ipaddress
 import socket
+import sys
 from dataclasses import dataclass
 from typing import Protocol
 
 RETRY_SECONDS = 0.1
 CONNECT_SECONDS = 1.0
 _USER_TIMEOUT_MS = 1000
+_TCPI_RTT = 68  # offset in struct tcp_info of linux/tcp.h
 _CHUNK = 65536
 _MAX_BACKLOG = 1 << 20
 
@@ -31,9 +33,10 @@ class Connected:
 
 @dataclass(slots=True)
 class Closed:
-    """The connection has ended: `reset` tells a dead process or machine from an orderly end."""
+    """The connection has ended; by the peer: end of stream or reset, so its process has ended."""
 
     reason: str
+    by_peer: bool
 
 
 @dataclass(slots=True)
@@ -56,12 +59,12 @@ LinkInput = Connected | Closed | Data | Datagram
 class PeerLink:
     """Connects, accepts, reads and writes without ever waiting."""
 
-    def __init__(self, local: str, address: str, port: int, now: float) -> None:
+    def __init__(self, local: str, address: str, port: int, *, connects: bool) -> None:
         self._peer = (address, port)
         self._address = ipaddress.ip_address(address)
         self._family = socket.AF_INET if self._address.version == 4 else socket.AF_INET6
         self._local = local
-        self._connects = ipaddress.ip_address(local).packed < self._address.packed
+        self._connects = connects
         self._listener = self._socket(socket.SOCK_STREAM)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind((local, port))
@@ -71,7 +74,7 @@ class PeerLink:
         self._stream: socket.socket | None = None
         self._connecting: socket.socket | None = None
         self._unsent = b""
-        self.deadline: float | None = now if self._connects else None
+        self.deadline: float | None = 0.0 if connects else None
 
     def readers(self) -> list[Selectable]:
         """What to wait for."""
@@ -137,16 +140,23 @@ class PeerLink:
         except OSError:
             return
 
-    def drop(self, reason: str) -> list[LinkInput]:
-        """Close the connection; the caller's clock decides when to connect again."""
+    def rtt_ms(self) -> float | None:
+        """The kernel's smoothed round-trip time (tcpi_rtt) in milliseconds."""
+        if self._stream is None:
+            return None
+        info = self._stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCPI_RTT + 4)
+        return int.from_bytes(info[_TCPI_RTT:], sys.byteorder) / 1000
+
+    def drop(self, reason: str, *, by_peer: bool = False, now: float = 0.0) -> list[LinkInput]:
+        """Close the connection; with `now` the next one is made after a pause."""
         if self._stream is None:
             return []
         self._stream.close()
         self._stream = None
         self._unsent = b""
         if self._connects:
-            self.deadline = 0.0
-        return [Closed(reason)]
+            self.deadline = now + RETRY_SECONDS if now else 0.0
+        return [Closed(reason, by_peer)]
 
     def _accept(self) -> list[LinkInput]:
         try:
@@ -174,8 +184,8 @@ class PeerLink:
         except BlockingIOError:
             return []
         except OSError as error:
-            return self.drop(f"the peer channel broke: {error.strerror}")
-        return [Data(data)] if data else self.drop("the peer channel was closed")
+            return self._broken(error)
+        return [Data(data)] if data else self.drop("the peer channel was closed", by_peer=True)
 
     def _read_hello(self) -> list[LinkInput]:
         found: list[LinkInput] = []
@@ -196,9 +206,13 @@ class PeerLink:
         except BlockingIOError:
             return []
         except OSError as error:
-            return self.drop(f"the peer channel broke: {error.strerror}")
+            return self._broken(error)
         self._unsent = self._unsent[sent:]
         return []
+
+    def _broken(self, error: OSError) -> list[LinkInput]:
+        by_peer = isinstance(error, ConnectionResetError | BrokenPipeError)
+        return self.drop(f"the peer channel broke: {error.strerror}", by_peer=by_peer)
 
     def _socket(self, kind: int) -> socket.socket:
         return socket.socket(self._family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)

@@ -44,7 +44,8 @@ class PlainCore:
         if told["epoch"] < self.state["epoch"]:
             return web.json_response({"error": f"epoch {told['epoch']} is old"}, status=409)
         self.state |= {"role": told["role"], "epoch": told["epoch"]}
-        print(json.dumps({"t": time.monotonic(), **told}), flush=True)
+        sys.stdout.write(json.dumps({"t": time.monotonic(), **told}) + "\n")
+        sys.stdout.flush()
         self._changed.set()
         return web.json_response({"role": told["role"], "epoch": told["epoch"]})
 
@@ -67,10 +68,10 @@ async def serve(path: Path) -> None:
     """Serve until killed."""
     runner = web.AppRunner(PlainCore().app(), access_log=None)
     await runner.setup()
-    path.unlink(missing_ok=True)
     await web.UnixSite(runner, str(path)).start()
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
+    Path(sys.argv[1]).unlink(missing_ok=True)
     asyncio.run(serve(Path(sys.argv[1])))

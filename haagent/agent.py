@@ -1,0 +1,259 @@
+"""IO shell: the control process: its parts, start and stop order, and what happens when the guard dies."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import structlog
+from tenacity import AsyncRetrying, retry_if_result, wait_exponential
+
+from haagent import host, logs, service
+from haagent.config import AgentConfig, check_against_host, load
+from haagent.control import api
+from haagent.control.status import view
+from haagent.errors import ConfigError, HaagentError
+from haagent.guard_process import GuardProcess
+from haagent.notify.core import CoreLink, CoreState, Told
+from haagent.packet_rules import PacketRules, require_agreement
+from haagent.pipe import Core, Order, Report, RoleChange, Setup
+from haagent.prebuild import build_setup
+from haagent.record import History
+from haagent.rescue import Rescue
+from haagent.state import StateDirectory
+
+log = structlog.get_logger()
+
+WRONG = 2  # config or host
+STOP_SECONDS = 5.0
+TELL_SECONDS = 1.0
+RESTART = wait_exponential(multiplier=0.02, max=5.0)
+NO_CORE = {"ready": False, "synced": False, "role": None, "epoch": None, "pid": None}
+
+
+@dataclass(slots=True)
+class Prepared:
+    """The host is ready for the agent."""
+
+    config: AgentConfig
+    setup: Setup
+    state: StateDirectory
+    rules: PacketRules
+    guard_lock: IO[str]
+    agent_lock: IO[str]
+
+
+def main(path: Path) -> int:
+    """Run the agent until SIGTERM; the exit code."""
+    try:
+        prepared = _prepare(load(path.read_text(encoding="utf-8")))
+    except (HaagentError, OSError, UnicodeDecodeError) as error:
+        place = f"{path}: " if isinstance(error, ConfigError | UnicodeDecodeError) else ""
+        sys.stderr.write(f"haagent: {place}{error}\n")
+        return WRONG
+    try:
+        return asyncio.run(Control(prepared).run())
+    finally:
+        host.remove_leftovers()
+        prepared.rules.remove()
+
+
+def _prepare(config: AgentConfig) -> Prepared:
+    """In this order: nothing of the host is changed before all checks have passed."""
+    logs.configure(config.log.format, config.log.level)
+    host.require_capabilities()
+    interfaces = host.interfaces()
+    check_against_host(config, interfaces)
+    require_agreement(config)
+    setup = build_setup(config, interfaces)
+    run_dir = Path(config.run_dir)
+    agent_lock = host.lock(run_dir)
+    guard_lock = host.guard_lock(run_dir)
+    rules = PacketRules(setup, run_dir)
+    rules.apply()
+    for address in host.remove_leftovers():
+        log.warning("removed an address that an earlier agent left", address=address)
+    state = StateDirectory(Path(config.state_dir))
+    return Prepared(config, setup, state, rules, guard_lock, agent_lock)
+
+
+class Control:
+    """The asyncio half of the agent."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self._config = prepared.config
+        self._setup = prepared.setup
+        self._state = prepared.state
+        self._lock = prepared.guard_lock
+        self._rules = prepared.rules
+        self._history = History(prepared.config.node, prepared.state)
+        self._rescue = Rescue(prepared.setup, alarm=log.warning, flip=prepared.rules.flip)
+        self._guard: GuardProcess | None = None
+        self._report: Report | None = None
+        self._reported = 0.0
+        self._epoch = prepared.state.epoch()
+        self._core_seen = Core(pid=0, ready=False, synced=False)
+        self._stopping = asyncio.Event()
+        core = prepared.config.core
+        self._core = core and CoreLink(
+            core.control, on_state=self._on_core, on_gone=self._on_core_gone, on_told=self._history.core_told
+        )
+
+    async def run(self) -> int:
+        """Until SIGTERM or SIGINT, and the planned stop after it."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        servers = [await api.serve_unix(self, Path(self._config.run_dir) / "control.sock")]
+        if self._config.api is not None:
+            listen = self._config.api.listen
+            servers.append(await api.serve_tcp(self, listen.host, listen.port))
+        background = [asyncio.create_task(self._history.run()), asyncio.create_task(self._sign_of_life())]
+        if self._core is not None:
+            background.append(asyncio.create_task(self._core.run()))
+        guarding = asyncio.create_task(self._keep_guard())
+        await asyncio.wait(
+            [guarding, asyncio.create_task(self._stopping.wait())], return_when=asyncio.FIRST_COMPLETED
+        )
+        await self._stop(guarding)
+        if guarding.done() and not guarding.cancelled():
+            guarding.result()  # an error of ours must be seen
+        for server in servers:
+            await server.cleanup()
+        await self._history.flush()
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        return 0
+
+    # What the API asks for
+
+    def status(self) -> dict[str, Any]:
+        """The whole state."""
+        guard_pid = self._guard.pid if self._guard else None
+        core = self._core and {**NO_CORE, **self._core.last, "connected": self._core.connected}
+        state = view(self._config, self._report, epoch=self._epoch, guard_pid=guard_pid, core=core)
+        return {**state, "since": self._history.since, "pid": os.getpid()}
+
+    def explain(self) -> dict[str, Any]:
+        """Why the node has the role that it has."""
+        lines = self._report.explain if self._report else []
+        return {"node": self._config.node, "lines": lines}
+
+    def history(self, last: int) -> list[dict[str, Any]]:
+        """The newest records, oldest first."""
+        return self._state.history(last)
+
+    async def command(self, name: str, *, force: bool, by: str) -> str | None:
+        """Hand an operator's command to the guard."""
+        if self._guard is None:
+            return "the guard does not run now"
+        return await self._guard.order(Order(name, force, by))
+
+    # What the guard and the core say
+
+    def _on_report(self, report: Report) -> None:
+        if self._report is None:
+            service.notify("READY=1")
+        self._report = report
+        self._reported = time.monotonic()
+
+    def _on_role(self, change: RoleChange) -> None:
+        """The core first: its time counts."""
+        told = Told("MASTER" if change.role == "MASTER" else "BACKUP", change.epoch, change.reason)
+        if self._core is not None:
+            self._core.tell(told)
+        self._epoch = max(self._epoch, change.epoch)
+        self._history.add(change)
+        service.notify(f"STATUS={change.role}, epoch {change.epoch}: {change.reason}")
+        log.info("role", old=change.old, new=change.role, epoch=change.epoch, reason=change.reason)
+
+    def _on_core(self, state: CoreState) -> None:
+        self._tell_guard(Core(pid=state.pid, ready=state.ready, synced=state.synced))
+
+    def _on_core_gone(self, reason: str) -> None:
+        log.warning(reason)
+        self._tell_guard(Core(pid=0, ready=False, synced=False))
+
+    def _tell_guard(self, core: Core) -> None:
+        if core == self._core_seen:
+            return
+        self._core_seen = core
+        if self._guard is not None:
+            self._guard.tell_core(core)
+
+    # The guard's life
+
+    async def _keep_guard(self) -> None:
+        """Start it, and start it again when it has died; ever slower while it dies at once."""
+        await AsyncRetrying(wait=RESTART, retry=retry_if_result(bool))(self._run_guard)
+
+    async def _run_guard(self) -> bool:
+        """One life of the guard; True when there is to be another."""
+        started = time.monotonic()
+        self._setup.epoch = self._epoch
+        self._guard = GuardProcess(
+            self._setup,
+            self._lock,
+            on_report=self._on_report,
+            on_role=self._on_role,
+            on_rules=lambda rules: self._rules.flip(rules.show),
+        )
+        if self._core is not None:
+            self._guard.tell_core(self._core_seen)
+        code = await self._guard.wait()
+        stopped, self._guard = self._guard.stopped, None
+        if stopped:
+            return False
+        self._on_guard_death(code)
+        if self._stopping.is_set():
+            return False
+        log.error("the guard died and is started again", code=code, lived=time.monotonic() - started)
+        return True
+
+    def _on_guard_death(self, code: int) -> None:
+        """Do at once what it can no longer do: priority 0, the VIPs away, the core a backup."""
+        was_master = self._report is not None and self._report.role == "MASTER"
+        self._rescue.release(say_goodbye=was_master)
+        now = time.monotonic()
+        role = self._report.role if self._report else "INIT"
+        self._report = None
+        self._on_role(
+            RoleChange(
+                old=role,
+                role="INIT",
+                epoch=self._epoch,
+                reason=f"the guard died (code {code})",
+                detected=now,
+                decided=now,
+                vip=time.monotonic(),
+                announced=None,
+            )
+        )
+
+    async def _stop(self, guarding: asyncio.Task[None]) -> None:
+        """A planned stop: the guard hands over, then the core is told."""
+        service.notify("STOPPING=1")
+        if self._guard is None:
+            guarding.cancel()  # it waits to start the next one
+        else:
+            self._guard.shut_down()
+        done, _ = await asyncio.wait([guarding], timeout=STOP_SECONDS)
+        if not done and self._guard is not None:
+            log.error("the guard does not leave and is killed")
+            self._guard.kill()
+            await asyncio.wait([guarding], timeout=STOP_SECONDS)
+        if self._core is not None:
+            await self._core.settle(TELL_SECONDS)
+
+    async def _sign_of_life(self) -> None:
+        """For systemd's watchdog: only while the guard reports."""
+        interval = service.watchdog_seconds()
+        while interval is not None:
+            if time.monotonic() - self._reported < interval:
+                service.notify("WATCHDOG=1")
+            await asyncio.sleep(interval / 2)

@@ -1,0 +1,226 @@
+"""IO shell: the real-time guard process: VRRP, the VIP, its lease and the peer channel in one select loop.
+
+`python -m haagent.guard FD`; FD is a SEQPACKET socket on which the control process first sends a Setup. The
+guard writes no log, reads no file and resolves no name; when control dies it goes on.
+"""
+
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+from haagent import realtime
+from haagent.actions import Actions
+from haagent.control.commands import Command, Failover, Switchover
+from haagent.netlink import AddressEvent, EventSocket, LinkEvent
+from haagent.node import CoreState, Node
+from haagent.peer.link import PeerLink
+from haagent.pipe import MAX_PACKET, Core, Order, Setup, Shutdown, ToGuard, decode_to_guard
+from haagent.reporter import Reporter
+from haagent.vrrp.packet import AdvertisementReader, Discard
+from haagent.vrrp.socket import VrrpSocket
+
+
+class Guard:
+    """The sockets around one Node."""
+
+    def __init__(self, setup: Setup, pipe: socket.socket, granted: realtime.Granted) -> None:
+        self._node = Node(setup.settings, epoch=setup.epoch)
+        self._pipe: socket.socket | None = pipe
+        self._peer: PeerLink | None = None
+        if setup.peer is not None:
+            where = setup.peer
+            self._peer = PeerLink(where.local, where.address, where.port, connects=where.connects)
+        self._reporter = Reporter(pipe, node=self._node, granted=granted, rtt=self._rtt)
+        self._actions = Actions(setup, self._node, self._reporter, self._peer)
+        self._listen(setup)
+        self._kernel = EventSocket()
+        self._usable: dict[str, bool] = {}
+        self._core = -1
+        self._wakeup = _wake_on_sigterm()
+
+    def run(self) -> None:
+        """Until a shutdown is complete."""
+        now = time.monotonic()
+        self._on_kernel(now)  # links and core as they are, before the node begins
+        self._on_pipe(now)
+        self._actions.carry_out(self._node.on_startup(now), now)
+        clock = _boot_clock()
+        while not self._actions.stopped:
+            wait = max(0.0, self._due() - time.monotonic())
+            ready = self._wait(wait)
+            before, clock = clock, _boot_clock()
+            now = time.monotonic()
+            gap = clock - before - wait  # our own work, the scheduler, a freeze, a suspended machine
+            self._reporter.late(gap)
+            if gap > self._node.stall_limit:
+                self._actions.carry_out(self._node.on_stall(gap, now), now)
+            self._read(*ready, now)
+            self._on_timer()
+        self._reporter.stopped()
+
+    def _wait(self, seconds: float) -> tuple[list[Any], list[Any]]:
+        """Until something waits to be read or the deadline comes."""
+        readers: list[Any] = [*self._vrrp, self._kernel, self._wakeup]
+        writers: list[Any] = []
+        if self._pipe is not None:
+            readers.append(self._pipe)
+        if self._core >= 0:
+            readers.append(self._core)
+        if self._peer is not None:
+            readers += self._peer.readers()
+            writers += self._peer.writers()
+        readable, writable, _ = select.select(readers, writers, [], seconds)
+        return readable, writable
+
+    def _rtt(self) -> float | None:
+        return self._peer.rtt_ms() if self._peer is not None else None
+
+    def _due(self) -> float:
+        deadlines = [self._reporter.deadline, self._node.deadline, self._peer and self._peer.deadline]
+        return min(deadline for deadline in deadlines if deadline is not None)
+
+    def _on_timer(self) -> None:
+        now = time.monotonic()
+        if self._peer is not None:
+            self._peer.on_timer(now)
+        deadline = self._node.deadline
+        if deadline is not None and now >= deadline:
+            self._actions.carry_out(self._node.on_timer(now), deadline)
+        self._reporter.report_if_due(now)
+
+    def _read(self, readable: list[Any], writable: list[Any], now: float) -> None:
+        for ready in readable:
+            if ready in self._vrrp:
+                self._on_vrrp(ready, now)
+            elif ready is self._kernel:
+                self._on_kernel(now)
+            elif ready is self._pipe:
+                self._on_pipe(now)
+            elif ready == self._core:
+                self._forget_core()
+                self._reporter.core = CoreState.DEAD.name
+                self._actions.carry_out(self._node.on_core(CoreState.DEAD, now), now)
+            elif ready is self._wakeup:
+                self._wakeup.recv(64)
+                self._actions.carry_out(self._node.on_shutdown(now), now)
+            elif self._peer is not None:
+                self._actions.on_peer(self._peer.on_readable(ready), now)
+        if self._peer is not None:
+            for ready in writable:
+                self._actions.on_peer(self._peer.on_writable(ready, now), now)
+
+    def _on_vrrp(self, ready: VrrpSocket, now: float) -> None:
+        reader, names = self._vrrp[ready]
+        for packet in ready.read():
+            advert = reader.read(packet)
+            if not isinstance(advert, Discard):
+                self._reporter.count(names[advert.vrid], "advertisements_received")
+                self._actions.carry_out(self._node.on_advertisement(names[advert.vrid], advert, now), now)
+
+    def _on_kernel(self, now: float) -> None:
+        for event in self._kernel.read():
+            if isinstance(event, AddressEvent):
+                self._actions.on_address(event, now)
+            else:
+                self._on_link(event, now)
+
+    def _on_link(self, event: LinkEvent, now: float) -> None:
+        name = self._interfaces.get(event.index)
+        if name is None or self._usable.get(name, True) is event.usable:
+            return
+        self._usable[name] = event.usable
+        self._actions.carry_out(self._node.on_link(name, event.usable, now), now)
+
+    def _on_pipe(self, now: float) -> None:
+        assert self._pipe is not None
+        try:
+            packet = self._pipe.recv(MAX_PACKET)
+        except BlockingIOError:
+            return
+        except OSError:
+            packet = b""
+        if packet:
+            self._on_control(decode_to_guard(packet), now)
+        else:  # control has died: go on without
+            self._pipe = None
+            self._reporter.close()
+
+    def _on_control(self, message: ToGuard, now: float) -> None:
+        if isinstance(message, Core):
+            state = self._follow_core(message)
+            self._reporter.core = state.name
+            self._actions.carry_out(self._node.on_core(state, now), now)
+        elif isinstance(message, Order):
+            self._actions.carry_out(self._node.on_command(_command(message), now), now)
+        elif isinstance(message, Shutdown):
+            self._actions.carry_out(self._node.on_shutdown(now), now)
+
+    def _follow_core(self, core: Core) -> CoreState:
+        """Watch the process itself, so that its death is seen without control."""
+        self._forget_core()
+        if core.pid == 0:
+            return CoreState.DEAD
+        try:
+            self._core = os.pidfd_open(core.pid)
+        except OSError:
+            return CoreState.DEAD
+        if not core.ready:
+            return CoreState.STARTING
+        return CoreState.SYNCED if core.synced else CoreState.READY
+
+    def _forget_core(self) -> None:
+        if self._core >= 0:
+            os.close(self._core)
+            self._core = -1
+
+    def _listen(self, setup: Setup) -> None:
+        """One VRRP socket for each interface."""
+        self._interfaces = {router.index: router.interface for router in setup.routers}
+        self._vrrp: dict[VrrpSocket, tuple[AdvertisementReader, dict[int, str]]] = {}
+        for index, interface in self._interfaces.items():
+            here = [router for router in setup.settings.routers if router.interface == interface]
+            names = {router.vrid: router.name for router in here}
+            reader = AdvertisementReader(names, here[0].address)
+            self._vrrp[VrrpSocket(interface, index)] = reader, names
+            for router in here:
+                self._reporter.watch(router.name, self._actions.vips[router.name], reader)
+
+
+def main() -> None:
+    """Take the Setup from the inherited socket and run."""
+    pipe = socket.socket(fileno=int(sys.argv[1]))
+    setup = decode_to_guard(pipe.recv(MAX_PACKET))
+    assert isinstance(setup, Setup)
+    pipe.setblocking(False)
+    guard = Guard(setup, pipe, realtime.enter())
+    guard.run()
+
+
+def _command(order: Order) -> Command:
+    if order.name == "switchover":
+        return Switchover(by=order.by)
+    return Failover(force=order.force, by=order.by)
+
+
+def _boot_clock() -> float:
+    """Monotonic seconds that also count while the machine is suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _wake_on_sigterm() -> socket.socket:
+    """SIGTERM makes a socket readable; Ctrl-C on the terminal is for control."""
+    reader, writer = socket.socketpair()
+    reader.setblocking(False)
+    writer.setblocking(False)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+    signal.set_wakeup_fd(os.dup(writer.fileno()))
+    return reader
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""IO shell: the packet rules and sysctls of the node: applied hidden at start, removed at the end."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import netrules
+from haagent.config import AgentConfig
+from haagent.errors import ConfigError
+from haagent.pipe import Setup
+from haagent.vip.lease import ruleset
+
+SHARED = ("strategy", "rules")
+
+
+def require_agreement(config: AgentConfig) -> None:
+    """All virtual routers move together by one transaction: they must want the same kind of rules."""
+    first = config.virtual_router[0]
+    for index, router in enumerate(config.virtual_router):
+        for key in SHARED:
+            if getattr(router, key) != getattr(first, key):
+                raise ConfigError(
+                    f"virtual_router[{index}].{key}: {getattr(router, key)!r} differs from"
+                    f" {getattr(first, key)!r} of virtual_router[0]; all of a node must agree"
+                )
+        if bool(router.lease) != bool(first.lease):
+            raise ConfigError(f"virtual_router[{index}].lease: all of a node have one, or none")
+
+
+class PacketRules:
+    """What netrules keeps for this agent."""
+
+    def __init__(self, setup: Setup, run_dir: Path) -> None:
+        self._ruleset = ruleset(setup)
+        self._run_dir = run_dir
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="iptables")
+
+    def apply(self) -> None:
+        """Bring the host to the backup's state."""
+        netrules.apply(self._ruleset, state_dir=self._run_dir)
+
+    def remove(self) -> None:
+        """Take everything of ours away, and give back the sysctls that we changed."""
+        self._thread.shutdown()
+        netrules.remove(state_dir=self._run_dir)
+
+    def flip(self, show: bool) -> None:
+        """Backend iptables: fork the commands, in a thread, in their order."""

@@ -1,0 +1,166 @@
+"""Sans-IO: what the control process and the guard say to each other over their socket pair.
+
+Both ends are of one build, so that the messages carry no version. One message is one packet.
+"""
+
+import msgspec
+
+from haagent.settings import NodeSettings
+
+MAX_PACKET = 1 << 18
+
+
+class AddressSetup(msgspec.Struct, array_like=True):
+    """One VIP with the netlink messages that add and remove it."""
+
+    address: str
+    add: bytes
+    remove: bytes
+
+
+class RouterSetup(msgspec.Struct, kw_only=True):
+    """What the guard sends and changes for one virtual router; everything is built already."""
+
+    name: str
+    interface: str
+    index: int
+    strategy: str
+    backend: str
+    lease: float | None
+    adverts: dict[int, bytes]  # Ethernet frames by priority
+    announcements: list[bytes]
+    addresses: list[AddressSetup]
+    foreign: list[str]  # VIPs that somebody else has configured: never removed
+
+
+class PeerEndpoint(msgspec.Struct):
+    """The addresses of the second path."""
+
+    local: str
+    address: str
+    port: int
+    connects: bool
+
+
+class Setup(msgspec.Struct, tag=True, kw_only=True):
+    """The first message to the guard."""
+
+    settings: NodeSettings
+    routers: list[RouterSetup]
+    peer: PeerEndpoint | None
+    epoch: int
+
+
+class Core(msgspec.Struct, tag=True, kw_only=True):
+    """The SIP core as control sees it; pid 0: it is gone."""
+
+    pid: int
+    ready: bool
+    synced: bool
+    epoch: int = 0
+    reason: str = ""
+
+
+class Order(msgspec.Struct, tag=True):
+    """An operator's command: `switchover` or `failover`."""
+
+    name: str
+    force: bool
+    by: str
+
+
+class Shutdown(msgspec.Struct, tag=True):
+    """Leave in a planned way, then end."""
+
+
+class RouterReport(msgspec.Struct, kw_only=True):
+    """One virtual router now."""
+
+    name: str
+    state: str
+    effective_priority: int
+    vips_present: bool
+    counters: dict[str, int]
+
+
+class PeerReport(msgspec.Struct, kw_only=True):
+    """The peer as the channel knows it."""
+
+    connected: bool
+    role: str | None
+    epoch: int | None
+    ready: bool | None
+    rtt_ms: float | None
+
+
+class Report(msgspec.Struct, tag=True, kw_only=True):
+    """The guard's state: sent on each change and at least four times a second."""
+
+    role: str
+    epoch: int
+    reason: str
+    routers: list[RouterReport]
+    peer: PeerReport | None
+    realtime: dict[str, bool | int | float]
+    explain: list[str]
+
+
+class RoleChange(msgspec.Struct, tag=True, kw_only=True):
+    """A change of role or epoch, after its effects; times are the guard's monotonic clock in seconds."""
+
+    old: str
+    role: str
+    epoch: int
+    reason: str
+    detected: float
+    decided: float
+    vip: float | None
+    announced: float | None
+
+
+class Rules(msgspec.Struct, tag=True):
+    """Have control flip packet rules that the guard cannot (backend iptables)."""
+
+    show: bool
+
+
+class Answer(msgspec.Struct, tag=True):
+    """The answer to an Order; orders are answered in their sequence."""
+
+    refusal: str | None
+
+
+class Line(msgspec.Struct, tag=True):
+    """One record for the log."""
+
+    level: str
+    text: str
+
+
+class Stopped(msgspec.Struct, tag=True):
+    """The shutdown is complete."""
+
+
+ToGuard = Setup | Core | Order | Shutdown
+ToControl = Report | RoleChange | Rules | Answer | Line | Stopped
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=float)  # the durations of the config
+_to_guard = msgspec.msgpack.Decoder(ToGuard)
+_to_control = msgspec.msgpack.Decoder(ToControl)
+
+
+def encode(message: ToGuard | ToControl) -> bytes:
+    """One packet."""
+    return _encoder.encode(message)
+
+
+def decode_to_guard(packet: bytes) -> ToGuard:
+    """What control said."""
+    message: ToGuard = _to_guard.decode(packet)
+    return message
+
+
+def decode_to_control(packet: bytes) -> ToControl:
+    """What the guard said."""
+    message: ToControl = _to_control.decode(packet)
+    return message

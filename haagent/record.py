@@ -1,0 +1,79 @@
+"""IO shell: the history of role changes as control writes it: reason, and the time that each step took."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from haagent.notify.core import Told
+from haagent.pipe import RoleChange
+from haagent.state import StateDirectory
+
+
+class History:
+    """Writes to disk in the background, in order; nothing waits for it."""
+
+    def __init__(self, node: str, state: StateDirectory) -> None:
+        self._node = node
+        self._state = state
+        self._writes: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
+        self._untold: dict[str, Any] | None = None
+        self._changed = 0.0
+        self.since = _wall(time.monotonic())
+
+    def add(self, change: RoleChange) -> None:
+        """A change of role or epoch."""
+        phases = {
+            "decided_ms": _milliseconds(change.detected, change.decided),
+            "vip_ms": _milliseconds(change.detected, change.vip),
+            "announced_ms": _milliseconds(change.detected, change.announced),
+            "action_ms": _milliseconds(change.decided, change.announced or change.vip),
+            "core_told_ms": None,
+        }
+        record = {
+            "id": self._state.next_id(),
+            "time": _wall(change.detected),
+            "monotonic": round(change.detected, 6),
+            "node": self._node,
+            "old": change.old,
+            "role": change.role,
+            "epoch": change.epoch,
+            "reason": change.reason,
+            "phases": phases,
+        }
+        self._untold, self._changed, self.since = record, change.detected, record["time"]
+        self._state.remember(record)
+        self._writes.put_nowait(lambda: self._state.store_epoch(change.epoch))
+        self._writes.put_nowait(lambda: self._state.write(record))
+
+    def core_told(self, told: Told, now: float) -> None:
+        """The core has taken the role: complete the newest record if it is that one's."""
+        record = self._untold
+        if record is None or record["epoch"] != told.epoch:
+            return
+        self._untold = None
+        phases = {**record["phases"], "core_told_ms": _milliseconds(self._changed, now)}
+        complete = {**record, "phases": phases}
+        self._state.remember(complete)
+        self._writes.put_nowait(lambda: self._state.write(complete))
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            write = await self._writes.get()
+            await asyncio.to_thread(write)
+            self._writes.task_done()
+
+    async def flush(self) -> None:
+        """Until everything is on disk."""
+        await self._writes.join()
+
+
+def _wall(monotonic: float) -> str:
+    seconds = time.time() - time.monotonic() + monotonic
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def _milliseconds(start: float, end: float | None) -> float | None:
+    return None if end is None else round((end - start) * 1000, 3)

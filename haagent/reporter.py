@@ -1,0 +1,176 @@
+"""IO shell: what the guard tells the control process, without ever waiting for it.
+
+Control may hang or be gone: what does not fit into the socket is dropped and counted.
+"""
+
+import socket
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from haagent.effects import Effect, NodeRole, RoleChanged
+from haagent.explain import explain
+from haagent.node import Node
+from haagent.pipe import (
+    Answer,
+    Line,
+    PeerReport,
+    Report,
+    RoleChange,
+    RouterReport,
+    Rules,
+    Stopped,
+    ToControl,
+    encode,
+)
+from haagent.realtime import Granted
+from haagent.vip.manager import VipManager
+from haagent.vrrp.packet import AdvertisementReader
+
+REPORT_SECONDS = 0.25
+
+
+@dataclass(slots=True)
+class Phases:
+    """When the steps of one takeover were done, in seconds of the monotonic clock."""
+
+    detected: float
+    decided: float
+    vip: float | None = None
+    announced: float | None = None
+
+
+class Reporter:
+    """The guard's side of the socket pair, outgoing."""
+
+    def __init__(
+        self, pipe: socket.socket, *, node: Node, granted: Granted, rtt: Callable[[], float | None]
+    ) -> None:
+        self._pipe: socket.socket | None = pipe
+        self._node = node
+        self._granted = granted
+        self._rtt = rtt
+        self._counters: dict[str, Counter[str]] = defaultdict(Counter)
+        self._role = NodeRole.INIT
+        self._worst_late = 0.0
+        self._dropped = 0
+        self.deadline = 0.0
+        self.core = "not known"
+        self._vips: dict[str, VipManager] = {}
+        self._readers: dict[str, AdvertisementReader] = {}
+
+    def watch(self, router: str, vips: VipManager, reader: AdvertisementReader) -> None:
+        """What a report says of one router comes from these."""
+        self._vips[router] = vips
+        self._readers[router] = reader
+
+    def close(self) -> None:
+        """Control is gone."""
+        self._pipe = None
+
+    def count(self, router: str, event: str) -> None:
+        """One more of these."""
+        self._counters[router][event] += 1
+
+    def late(self, seconds: float) -> None:
+        """How much later than asked for the loop came round."""
+        self._worst_late = max(self._worst_late, seconds)
+
+    def alarm(self, text: str) -> tuple[Effect, ...]:
+        """A line that an operator should see."""
+        self._send(Line("warning", text))
+        return ()
+
+    def note(self, text: str) -> tuple[Effect, ...]:
+        """A line for the log."""
+        self._send(Line("info", text))
+        return ()
+
+    def answer(self, refusal: str | None) -> tuple[Effect, ...]:
+        """The answer to the operator's command."""
+        self._send(Answer(refusal))
+        return ()
+
+    def rules(self, show: bool) -> None:
+        """Ask control for what only it can flip."""
+        self._send(Rules(show))
+
+    def stopped(self) -> None:
+        """The last word."""
+        self._send(Stopped())
+
+    def role_changed(self, change: RoleChanged, phases: Phases) -> None:
+        """For the SIP core and the history."""
+        old, self._role = self._role, change.role
+        self._send(
+            RoleChange(
+                old=old,
+                role=change.role,
+                epoch=change.epoch,
+                reason=change.reason,
+                detected=phases.detected,
+                decided=phases.decided,
+                vip=phases.vip,
+                announced=phases.announced,
+            )
+        )
+        self.deadline = 0.0
+
+    def report_if_due(self, now: float) -> None:
+        """The whole state, four times a second and after each change."""
+        if now < self.deadline:
+            return
+        self.deadline = now + REPORT_SECONDS
+        node = self._node
+        self._send(
+            Report(
+                role=node.role,
+                epoch=node.epoch,
+                reason=node.reason,
+                routers=[self._router(name) for name in self._vips],
+                peer=self._peer(),
+                realtime={
+                    **asdict(self._granted),
+                    "worst_late_ms": round(self._worst_late * 1000, 3),
+                    "records_dropped": self._dropped,
+                },
+                explain=explain(node, self.core, now),
+            )
+        )
+
+    def _router(self, name: str) -> RouterReport:
+        router = self._node.routers[name]
+        return RouterReport(
+            name=name,
+            state=router.state.name,
+            effective_priority=router.priority,
+            vips_present=self._vips[name].owns,
+            counters={**self._counters[name], **self._discards(name)},
+        )
+
+    def _discards(self, name: str) -> dict[str, int]:
+        discards = self._readers[name].discards
+        return {f"discarded_{reason.value}": count for reason, count in discards.items() if count}
+
+    def _peer(self) -> PeerReport | None:
+        peer = self._node.peer
+        if peer is None:
+            return None
+        known = peer.known
+        return PeerReport(
+            connected=peer.connected,
+            role=known and known.role.value,
+            epoch=known and known.epoch,
+            ready=known and known.ready,
+            rtt_ms=self._rtt(),
+        )
+
+    def _send(self, message: ToControl) -> None:
+        if self._pipe is None:
+            return
+        try:
+            self._pipe.send(encode(message), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            self._dropped += 1
+        except OSError:
+            self.close()

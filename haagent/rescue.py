@@ -1,0 +1,38 @@
+"""IO shell: what control does at once when the guard has died: say goodbye, take the VIPs away."""
+
+from collections.abc import Callable
+
+from haagent.netlink import RouteSocket
+from haagent.pipe import Setup
+from haagent.vip.lease import open_rules
+from haagent.vip.manager import VipManager
+from haagent.vrrp.socket import FrameSocket
+
+PRIORITY_RELEASE = 0
+
+
+class Rescue:
+    """Prepared at start, so that nothing is built or looked up in the moment of need."""
+
+    def __init__(self, setup: Setup, *, alarm: Callable[[str], object], flip: Callable[[bool], None]) -> None:
+        route = RouteSocket()
+        rules = open_rules(setup, alarm=alarm, flip=flip)
+        self._frames = {router.name: FrameSocket(router.interface) for router in setup.routers}
+        self._goodbyes = {router.name: router.adverts[PRIORITY_RELEASE] for router in setup.routers}
+        self._vips = {
+            router.name: VipManager(
+                router,
+                rules=rules,
+                route=route,
+                frames=self._frames[router.name],
+                alarm=alarm,
+            )
+            for router in setup.routers
+        }
+
+    def release(self, *, say_goodbye: bool) -> None:
+        """Whatever the guard had: as a master it says priority 0, so that the backup takes over at once."""
+        for name, vips in self._vips.items():
+            if say_goodbye:
+                self._frames[name].send(self._goodbyes[name])
+            vips.release_all()

@@ -1,0 +1,24 @@
+"""IO shell: what systemd is told: READY, STATUS, STOPPING, WATCHDOG (sd_notify(3), without its library)."""
+
+import os
+import socket
+
+
+def notify(state: str) -> None:
+    """Tell systemd, when it asked to be told."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        try:
+            sender.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+        except OSError:
+            return
+
+
+def watchdog_seconds() -> float | None:
+    """How often systemd wants a sign of life; half of its limit."""
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    if not microseconds.isdecimal() or os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    return int(microseconds) / 2_000_000

@@ -1,0 +1,82 @@
+"""IO shell: the packet rules of the node's VIPs as the agent flips them, with the lease in them.
+
+The lease is a set element with a timeout in the kernel: an agent that is killed, frozen or hung loses the
+VIPs by itself. A refused change is an alarm; the lease then ends by itself, so the failure is a safe one.
+All virtual routers of a node move together, so one transaction flips all VIPs.
+"""
+
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from haagent.pipe import Setup
+from netrules import Backend, Flip, LeaseLapsedError, RulesError, Ruleset, Strategy, Vip, desired
+
+
+def ruleset(setup: Setup) -> Ruleset:
+    """What netrules is to keep for this node; the config has checked that the routers agree."""
+    first = setup.routers[0]
+    vips = [
+        Vip(ip_address(a.address), router.interface) for router in setup.routers for a in router.addresses
+    ]
+    return desired(Strategy(first.strategy), Backend(first.backend), vips, lease=first.lease is not None)
+
+
+class NftablesRules:
+    """Each change is one libnftables transaction in process."""
+
+    def __init__(self, flip: Flip, alarm: Callable[[str], object]) -> None:
+        self._flip = flip
+        self._alarm = alarm
+
+    def show(self) -> None:
+        """Let the VIPs' traffic pass."""
+        self._try(self._flip.show)
+
+    def hide(self) -> None:
+        """Stop the VIPs' traffic."""
+        self._try(self._flip.hide)
+
+    def refresh(self) -> bool:
+        """Renew the lease; False when it had ended before."""
+        try:
+            self._flip.refresh()
+        except LeaseLapsedError:
+            return False
+        except RulesError as error:
+            self._alarm(f"the lease could not be renewed: {error}")
+        return True
+
+    def _try(self, change: Callable[[], None]) -> None:
+        try:
+            change()
+        except RulesError as error:
+            self._alarm(f"packet rules: {error}")
+
+
+class RemoteRules:
+    """Backend iptables: control forks the commands (13 ms and more), the guard does not wait for them."""
+
+    def __init__(self, flip: Callable[[bool], None]) -> None:
+        self._flip = flip
+
+    def show(self) -> None:
+        """Have the VIPs' traffic pass."""
+        self._flip(True)
+
+    def hide(self) -> None:
+        """Have the VIPs' traffic stopped."""
+        self._flip(False)
+
+    def refresh(self) -> bool:
+        """There is no lease."""
+        return True
+
+
+def open_rules(
+    setup: Setup, *, alarm: Callable[[str], object], flip: Callable[[bool], None]
+) -> NftablesRules | RemoteRules:
+    """The rules of the node; `flip` asks control to do what the guard cannot."""
+    if setup.routers[0].backend == Backend.IPTABLES:
+        return RemoteRules(flip)
+    leases = [router.lease for router in setup.routers if router.lease is not None]
+    return NftablesRules(Flip(ruleset(setup), round(min(leases, default=0) * 1000)), alarm)

@@ -1,0 +1,132 @@
+"""IO shell: carries out the VIP plan of one virtual router: packet rules, addresses, announcements.
+
+Everything was built before: a step is one nftables transaction, one netlink message or one frame.
+"""
+
+import os
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Protocol
+
+from haagent.netlink import AddressEvent, RouteSocket
+from haagent.pipe import RouterSetup
+from haagent.vip.plan import Strategy, plan
+from haagent.vip.step import Observed, Op, PlanRole, Step, Vip
+from haagent.vrrp.socket import FrameSocket
+
+
+class Rules(Protocol):
+    """The packet rules of the router's VIPs; each call is one transaction."""
+
+    def show(self) -> None:
+        """Let the VIPs' traffic pass; with a lease, until it ends."""
+
+    def hide(self) -> None:
+        """Stop the VIPs' traffic."""
+
+    def refresh(self) -> bool:
+        """Renew the lease; False when it had ended before."""
+
+
+class VipManager:
+    """What the kernel holds of one router's VIPs, and the way to change it."""
+
+    def __init__(
+        self,
+        setup: RouterSetup,
+        *,
+        rules: Rules,
+        route: RouteSocket,
+        frames: FrameSocket,
+        alarm: Callable[[str], object],
+    ) -> None:
+        self._strategy = Strategy(setup.strategy)
+        self._index = setup.index
+        self._rules = rules
+        self._route = route
+        self._frames = frames
+        self._alarm = alarm
+        self._announcements = setup.announcements
+        self._messages = {Vip(ip_address(a.address), setup.interface): a for a in setup.addresses}
+        self._by_address = {vip.address: vip for vip in self._messages}
+        self._foreign = frozenset(vip for vip in self._messages if str(vip.address) in setup.foreign)
+        self._present = set(self._foreign)
+        self._shown = False
+        self._role = PlanRole.BACKUP
+
+    @property
+    def owns(self) -> bool:
+        """All VIPs are here and may be used."""
+        return self._shown and len(self._present) == len(self._messages)
+
+    def take(self) -> None:
+        """Become the owner."""
+        self._carry_out(PlanRole.MASTER)
+
+    def release(self) -> None:
+        """Stop being the owner."""
+        self._carry_out(PlanRole.BACKUP)
+
+    def release_all(self) -> None:
+        """Release without knowing what the kernel holds: another process did the changes."""
+        self._present = set(self._messages)
+        self._shown = True
+        self.release()
+
+    def leave(self) -> None:
+        """Take everything of ours out of the kernel."""
+        self._carry_out(PlanRole.OUT)
+
+    def announce(self) -> None:
+        """Tell the link where the VIPs are."""
+        for frame in self._announcements:
+            self._frames.send(frame)
+
+    def refresh(self) -> bool:
+        """Renew the lease; False when it had lapsed: nobody can use the VIPs here."""
+        if self._rules.refresh():
+            return True
+        self._shown = False
+        return False
+
+    def on_address(self, event: AddressEvent) -> bool:
+        """Somebody changed an address; True when one that the owner needs has gone."""
+        vip = self._by_address.get(event.address)
+        if vip is None or event.index != self._index or event.port == self._route.port:
+            return False
+        if event.present:
+            self._present.add(vip)
+            return False
+        self._present.discard(vip)
+        return self._role is PlanRole.MASTER or self._strategy is Strategy.ON_BOTH
+
+    def _carry_out(self, role: PlanRole) -> None:
+        self._role = role
+        observed = Observed(frozenset(self._present), self._foreign, self._shown)
+        for step in plan(self._strategy, role, tuple(self._messages), observed):
+            self._step(step)
+
+    def _step(self, step: Step) -> None:
+        if step.op is Op.SHOW:
+            self._rules.show()
+            self._shown = True
+        elif step.op is Op.HIDE:
+            self._rules.hide()
+            self._shown = False
+        elif step.op is Op.ANNOUNCE:
+            self.announce()
+        elif step.vip is not None:
+            self._change_address(step.op, step.vip)
+
+    def _change_address(self, op: Op, vip: Vip) -> None:
+        messages = self._messages[vip]
+        if op is Op.ADD_ADDRESS:
+            code = self._route.add(messages.add)
+            change = self._present.add
+        else:
+            code = self._route.remove(messages.remove)
+            change = self._present.discard
+        if code == 0:
+            change(vip)
+        else:
+            self._alarm(f"{op.name.lower()} {vip.address} on {vip.interface} failed: {os.strerror(code)}")
