@@ -7,7 +7,9 @@ from netrules.errors import (
     NftablesError,
     RulesError,
 )
+from netrules.health import Problem, check
 from netrules.host import Step, apply, plan, remove
+from netrules.iptables import IptablesFlip
 from netrules.nftables import Flip, Nftables
 from netrules.ruleset import Backend, Role, Ruleset, Strategy, Vip, desired
 
@@ -15,10 +17,12 @@ __all__ = [
     "Backend",
     "BadInputError",
     "Flip",
+    "IptablesFlip",
     "LeaseLapsedError",
     "MissingPrivilegeError",
     "Nftables",
     "NftablesError",
+    "Problem",
     "Role",
     "RulesError",
     "Ruleset",
@@ -26,6 +30,7 @@ __all__ = [
     "Strategy",
     "Vip",
     "apply",
+    "check",
     "desired",
     "plan",
     "remove",

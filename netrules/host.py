@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from netrules import render, sysctl
+from netrules import iptables, render, sysctl
 from netrules.errors import BadInputError
 from netrules.nftables import Nftables, digests
-from netrules.ruleset import Ruleset
+from netrules.ruleset import Backend, Ruleset
+from netrules.xtables import tools_for
 
 STATE_DIR = Path("/run/haagent")
 _STATE_FILE = "netrules-sysctl.json"
@@ -35,6 +36,10 @@ def plan(ruleset: Ruleset, nftables: Nftables, *, state_dir: Path = STATE_DIR) -
         if have.get(path) != render.comment(table):
             text = render.add_table(table).encode()
             steps.append(Step(f"write table {path}", partial(nftables.run, text)))
+    if ruleset.backend is Backend.IPTABLES:
+        missing = [tool for tool in tools_for(ruleset) if not iptables.is_applied(tool)]
+        if missing:
+            steps.append(Step(f"fill {', '.join(missing)}", partial(iptables.fill, ruleset, hidden=True)))
     off = [name for name in ruleset.sysctls if sysctl.read(name) not in ("1", None)]
     if off:
         memory = sysctl.Remembered(state_dir / _STATE_FILE)
@@ -62,6 +67,8 @@ def remove(
         Step(f"delete table {path}", partial(nft.run, f"delete table {path}\n".encode()))
         for path in digests(nft)
     ]
+    if chained := iptables.applied():
+        steps.append(Step(f"empty {', '.join(chained)}", iptables.remove))
     memory = sysctl.Remembered(state_dir / _STATE_FILE)
     if memory.load():
         steps.append(Step(f"restore {', '.join(memory.load())}", memory.restore))

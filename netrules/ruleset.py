@@ -112,12 +112,15 @@ def desired(strategy: Strategy, backend: Backend, vips: Sequence[Vip], *, lease:
     for address in addresses:
         if addresses.count(address) > 1:
             raise BadInputError(f"vip: {address} is given twice")
-    tables = [_guard(vips)]
+    tables = []
     if backend is Backend.NFTABLES:
+        tables.append(_guard(vips))
         if strategy is Strategy.ON_BOTH:
             tables.append(_hide(vips))
         if lease:
             tables.append(_lease(vips))
+    elif lease:
+        raise BadInputError("lease: iptables has no elements with a timeout; use nftables or no lease")
     return Ruleset(strategy, backend, tuple(vips), lease, tuple(tables), NONLOCAL_BIND)
 
 

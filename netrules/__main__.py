@@ -1,0 +1,5 @@
+"""IO shell: `python -m netrules`."""
+
+from netrules.cli import main
+
+main()
