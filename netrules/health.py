@@ -66,7 +66,7 @@ def _hanging_clients(nft: Nftables) -> list[Problem]:
     if drops_invalid and sysctl.read(LOOSE) == "0":
         text = (
             "a rule drops ct state invalid and nf_conntrack_tcp_loose is 0: after a takeover TCP clients hang"
-            " instead of getting a reset; set net.netfilter.nf_conntrack_tcp_loose=1 or accept SIP before that rule"
+            " instead of getting a reset; set net.netfilter.nf_conntrack_tcp_loose=1"
         )
         return [Problem(False, text)]
     return []

@@ -1,7 +1,7 @@
 """Sans-IO: the same rules for iptables, ip6tables and arptables, for hosts that want those.
 
-What they hide is ARP, NDP and IP. The hole they leave: a packet socket (AF_PACKET: arping, scapy) passes below
-their OUTPUT hooks, so that a program which forges the VIP's ARP on the backup is not stopped; and there is no
+What they hide is ARP, NDP and IP. The hole they leave: a packet socket (AF_PACKET: arping, scapy) passes
+below their OUTPUT hooks, so that a program which forges the VIP's ARP on the backup is not stopped; and there is no
 lease. nftables' netdev chains stop both.
 
 Each tool gets two chains of ours, reached by one jump from INPUT and OUTPUT; hiding fills them, showing
