@@ -182,8 +182,9 @@ class Node(NodeSteps):
             sent = router.contest(now)
         else:
             sent = router.on_advertisement(advert, now)
-        if router.state is State.BACKUP:
-            return self._yield("a better master advertises", now)
+        if router.state is State.BACKUP:  # one more advertisement, so that the winner announces itself again
+            last = SendAdvertisement(router.name, router.priority)
+            return [last, *self._yield("a better master advertises", now)]
         effects: list[Effect] = [effect for effect in sent if isinstance(effect, SendAdvertisement)]
         if advert.priority != PRIORITY_RELEASE and effects:
             effects += self._own.announce_again(now)
