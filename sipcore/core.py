@@ -1,7 +1,6 @@
 """Sans-IO: the SIP core of one node: its layers put together, datagrams in, datagrams out."""
 
 from collections import deque
-from itertools import chain
 from typing import Protocol
 
 from sipcore.auth.digest import DigestAuth
@@ -11,11 +10,19 @@ from sipcore.errors import ParseError
 from sipcore.location.table import LocationTable
 from sipcore.message import Request, build_response, parse
 from sipcore.proxy import Proxy, ProxySettings
+from sipcore.proxy.branch import own_tag
+from sipcore.proxy.takeover import Takeover
 from sipcore.replication.capability import Capability
 from sipcore.replication.journal import Journal
 from sipcore.role import Role, RoleGate
 from sipcore.timers import TimerWheel
-from sipcore.transaction.layer import ServerTransaction, TransactionLayer
+from sipcore.transaction.layer import (
+    ClientTransaction,
+    ServerTransaction,
+    TransactionLayer,
+    reply_hop,
+    with_received,
+)
 from sipcore.transaction.replica import TransactionReplica
 from sipcore.transaction.timers import TimerValues
 from sipcore.transport.layer import Hop, Send, may_answer
@@ -34,13 +41,14 @@ class Registers(Protocol):
 class SipCore:
     """Registrar, proxy, dialogs and transactions of one node behind `feed`, `on_timer`, `deadline`, `take`.
 
-    After each batch of `feed`, and after `on_timer` and `on_role`, the shell flushes the journal, takes what is to
-    be sent and lets the answers with `hold` wait for the standby. `wheel` is the one that location and dialogs use
-    too. The replication link needs `capabilities` beside that of the location table; the core registers its own in
-    the journal. `auth` says who our users are (404 or 480), and challenges them if the settings ask for it.
+    After each batch of `feed`, and after `on_timer` and `on_role`, the shell flushes the journal, takes
+    what is to be sent and lets the answers with `hold` wait for the standby. `wheel` is the one that
+    location and dialogs use too. The replication link needs `capabilities` beside that of the location
+    table; the core registers its own in the journal. `auth` says who our users are (404 or 480), and
+    challenges them if the settings ask for it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the parts, in the order in which the shell makes them
         self,
         settings: ProxySettings,
         gate: RoleGate,
@@ -60,13 +68,14 @@ class SipCore:
         self.wheel = wheel
         self.outbox: list[Send] = []
         self.layer = TransactionLayer(wheel=wheel, outbox=self.outbox, timers=timers)
-        self.proxy = Proxy(settings, self.layer, location, dialogs, journal, auth)
+        self.proxy = Proxy(settings, self.layer, location, dialogs=dialogs, journal=journal, auth=auth)
         self.layer.user = self
         self.on_cancel = self.proxy.on_cancel
         self.on_response = self.proxy.on_response
         self.on_timeout = self.proxy.on_timeout
-        self.transactions = TransactionReplica(gate, self.proxy)
-        self.capabilities: tuple[Capability, ...] = (DialogReplica(dialogs), self.transactions)
+        self._transactions = TransactionReplica(gate, Takeover(self.proxy))
+        self._dialogs = DialogReplica(gate, dialogs)
+        self.capabilities: tuple[Capability, ...] = (self._dialogs, self._transactions)
         for capability in self.capabilities:
             journal.register(capability)
         self._queue: deque[tuple[float, bytes, Hop]] = deque()
@@ -122,12 +131,13 @@ class SipCore:
             return
         self._is_master = role is Role.MASTER
         self.location.on_role(role, now)
-        self.dialogs.on_role(role, now)
         if role is Role.MASTER:
-            self.transactions.take_over(now)
+            self._dialogs.take_over(now)
+            self._transactions.take_over(now)
             self._feed_queue(now)
         else:
-            self.transactions.stand_by(old_epoch, now)
+            self._dialogs.stand_by(old_epoch, now)
+            self._transactions.stand_by(old_epoch, now)
             self.layer.silence()
 
     def on_request(self, request: Request, source: Hop, tx: ServerTransaction | None, now: float) -> None:
@@ -137,10 +147,26 @@ class SipCore:
         else:
             self.proxy.on_request(request, source, tx, now)
 
+    @property
+    def dialog_count(self) -> int:
+        """Dialogs that this node leads or, as a standby, holds."""
+        return len(self._dialogs)
+
+    @property
+    def transaction_count(self) -> int:
+        """Transactions that this node leads or, as a standby, holds."""
+        return len(self.layer) + len(self._transactions)
+
+    def dialog_rows(self, now: float) -> list[dict[str, object]]:
+        """The dialogs, for an operator."""
+        return self._dialogs.rows(now)
+
     def transaction_rows(self) -> list[dict[str, object]]:
         """The transactions that are under way, for an operator."""
         rows: list[dict[str, object]] = []
-        for tx in chain(self.layer.servers.values(), self.layer.clients.values()):
+        transactions: list[ServerTransaction | ClientTransaction] = list(self.layer.servers.values())
+        transactions += self.layer.clients.values()
+        for tx in transactions:
             request = tx.request
             rows.append(
                 {
@@ -157,10 +183,10 @@ class SipCore:
     def _refuse(self, error: ParseError, source: Hop, now: float) -> None:
         self.bad += 1
         request = error.partial
-        if request is None or request.method == b"ACK" or not may_answer(source):
+        if request is None or not may_answer(source):
             return
-        data = build_response(request, error.status, to_tag=b"bad")
-        self.outbox.append(Send(data, source))
+        data = build_response(request, error.status, error.reason.encode(), to_tag=own_tag(request))
+        self.outbox.append(Send(data, reply_hop(with_received(request, source), source)))
 
     def _wait(self, data: bytes, source: Hop, now: float) -> None:
         self._age(now)

@@ -54,12 +54,15 @@ class InviteServer(ServerTransaction):
         super().__init__(owner, key, hop, request=request, source=source)
         self.state = state
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is in its last state, Terminated."""
+        return self.state is TERMINATED
+
     def respond(self, data: bytes, status: int, now: float, hold: bool = False) -> None:
         """Send a response; a final one to an INVITE that has another final one already is ignored."""
-        if status < 200:
-            given = Input.SEND_1XX
-        else:
-            given = Input.SEND_2XX if status < 300 else Input.SEND_300_699
+        final = Input.SEND_2XX if status < 300 else Input.SEND_300_699
+        given = Input.SEND_1XX if status < 200 else final
         if (self.state, given) in self.TABLE:
             self.last_response = data
             self.last_status = status

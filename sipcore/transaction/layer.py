@@ -1,4 +1,4 @@
-"""Sans-IO: the transaction layer, RFC 3261 section 17: finds the transaction of each message, makes new ones."""
+"""Sans-IO: the transaction layer, RFC 3261 section 17: finds the transaction of a message, makes new ones."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -14,7 +14,7 @@ from sipcore.transaction.machine import ClientTransaction, ServerTransaction, Tr
 from sipcore.transaction.non_invite_client import NonInviteClient
 from sipcore.transaction.non_invite_server import NonInviteServer
 from sipcore.transaction.timers import TimerValues
-from sipcore.transport.layer import Hop, Send, receive_fixup, response_hop
+from sipcore.transport.layer import Hop, Send, may_answer, receive_fixup, response_hop
 
 __all__ = ["ClientTransaction", "ServerTransaction", "TransactionLayer", "TransactionUser"]
 
@@ -24,9 +24,9 @@ Observer = Callable[[ServerTransaction, float], None]
 class TransactionLayer:
     """The transactions of one node.
 
-    What is to be sent is appended to `outbox` (the same list for ever: take its content, then clear it). `user` may
-    be set after the layer was made, as the two know each other. `observer` is called after an INVITE server
-    transaction has moved, also when it has ended.
+    What is to be sent is appended to `outbox` (the same list for ever: take its content, then clear it).
+    `user` may be set after the layer was made, as the two know each other. `observer` is called after an
+    INVITE server transaction has moved, also when it has ended.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class TransactionLayer:
             self._receive_request(message, source, now)
 
     def request(self, data: bytes, hop: Hop, now: float, context: object = None) -> ClientTransaction:
-        """Send a request (never an ACK) in a transaction of its own; our Via, with its branch, is on top of it."""
+        """Send a request (never an ACK) in a transaction of its own; our Via, with its branch, is on top."""
         method = data[: data.index(b" ")]
         key = client_key(top_branch(data), method)
         tx: ClientTransaction
@@ -83,7 +83,7 @@ class TransactionLayer:
     ) -> InviteServer:
         """Make an INVITE server transaction as another node left it; `resume` on it sets it going."""
         key = server_key(request, b"INVITE")
-        hop = response_hop(request.top_via, source.listener)
+        hop = reply_hop(request, source)
         tx = InviteServer(self, key, hop, request=request, source=source, state=state)
         tx.last_response = response
         tx.last_status = status
@@ -130,7 +130,7 @@ class TransactionLayer:
         if method == b"ACK":
             self.user.on_request(request, source, None, now)
             return
-        hop = response_hop(request.top_via, source.listener)
+        hop = reply_hop(request, source)
         kind = InviteServer if method == b"INVITE" else NonInviteServer
         tx = self.servers[key] = kind(self, key, hop, request=request, source=source)
         if method == b"CANCEL":
@@ -140,7 +140,7 @@ class TransactionLayer:
 
 
 def with_received(request: Request, source: Hop) -> Request:
-    """The request with `received` and `rport` in its top Via where they are needed, section 18.2.1, RFC 3581."""
+    """The request with `received` and `rport` in its top Via where needed, section 18.2.1, RFC 3581."""
     via = receive_fixup(request, source)
     if via is None:
         return request
@@ -149,6 +149,14 @@ def with_received(request: Request, source: Hop) -> Request:
     fixed = parse(edit.build())
     assert isinstance(fixed, Request)
     return fixed
+
+
+def reply_hop(request: Request, source: Hop) -> Hop:
+    """Where responses to a request go, section 18.2.2; to its source when the Via asks for nonsense."""
+    hop = response_hop(request.top_via, source.listener)
+    if hop.host != source.host and not may_answer(hop):
+        return source
+    return hop._replace(transport=source.transport)
 
 
 def top_branch(data: bytes) -> bytes:

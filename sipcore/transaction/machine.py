@@ -1,4 +1,4 @@
-"""Sans-IO: what the four transactions have in common: their deadlines in the timer wheel, and whom they serve."""
+"""Sans-IO: what the four transactions have in common: deadlines in the timer wheel, and whom they serve."""
 
 from math import inf
 from typing import Protocol
@@ -117,6 +117,11 @@ class ServerTransaction(Transaction):
 
         `hold`: it may leave only when the standby knows what it promises.
         """
+        raise NotImplementedError
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is in its last state, Terminated."""
         raise NotImplementedError
 
     def on_request(self, request: Request, source: Hop, now: float) -> None:

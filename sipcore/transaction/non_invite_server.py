@@ -44,6 +44,11 @@ class NonInviteServer(ServerTransaction):
         super().__init__(owner, key, hop, request=request, source=source)
         self.state = TRYING
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is in its last state, Terminated."""
+        return self.state is TERMINATED
+
     def respond(self, data: bytes, status: int, now: float, hold: bool = False) -> None:
         """Send a response; one after the final response is ignored, section 17.2.2."""
         given = Input.SEND_1XX if status < 200 else Input.SEND_200_699
