@@ -137,7 +137,7 @@ class ReplicationSession:
             data = keys.rest
         assert self._reader is not None
         for kind, body in self._reader.feed(data):
-            if self.peer is None and kind is not FrameType.INTRO:
+            if self.peer is None and kind not in (FrameType.INTRO, FrameType.REFUSE):
                 raise ReplicationError(f"{kind.name} before the intro")
             self._ON[kind](self, body, now)
         self._compare_sync()

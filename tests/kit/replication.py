@@ -24,7 +24,7 @@ class Node:
         self.name = name
         self.skew = skew
         self.gate = RoleGate(name)
-        self.wheel = TimerWheel(now=skew)
+        self.wheel = TimerWheel(now=skew, slots=64)
         self.journal = Journal(self.gate, incarnation=incarnation, backlog_bytes=backlog_bytes)
         self.bus: Bus[Binding] = Bus()
         self.table = LocationTable(self.gate, self.wheel, self.journal, self.bus)

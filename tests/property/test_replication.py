@@ -39,9 +39,7 @@ class Model:
 
     def node(self, side: int) -> Node:
         skew = (0.0, 5000.0)[side]
-        return Node(
-            "ab"[side], incarnation=next(self.numbers), skew=skew, backlog_bytes=self.backlog_bytes
-        )
+        return Node("ab"[side], incarnation=next(self.numbers), skew=skew, backlog_bytes=self.backlog_bytes)
 
     def step(self, what: str, side: int, number: int) -> None:
         node = self.nodes[side]

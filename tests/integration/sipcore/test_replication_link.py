@@ -176,7 +176,7 @@ def test_a_silent_peer_is_dropped_and_its_answers_are_released() -> None:
     async def run() -> None:
         a, b = await started(budget=5.0)
         (there,) = b.link.connections
-        there._transport.pause_reading()  # type: ignore[union-attr] # noqa: SLF001 a frozen peer
+        there._transport.pause_reading()  # type: ignore[union-attr]
         there.session.output = lambda now, room=0: b""  # type: ignore[assignment,method-assign] # it says nothing
         a.node.register(b"sip:u@x", b"sip:u@h", now())
         a.link.send_batch(now())
@@ -193,7 +193,7 @@ def test_the_budget_ends_the_wait_for_a_slow_standby() -> None:
     async def run() -> None:
         a, b = await started(budget=0.02)
         (there,) = b.link.connections
-        there._transport.pause_reading()  # type: ignore[union-attr] # noqa: SLF001 a slow peer
+        there._transport.pause_reading()  # type: ignore[union-attr]
         a.node.register(b"sip:u@x", b"sip:u@h", now())
         a.link.send_batch(now())
         assert a.link.hold(["200"], now()) == []

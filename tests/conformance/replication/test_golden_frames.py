@@ -1,0 +1,65 @@
+"""IO shell: the bytes on the wire of version 1; whoever changes them must raise the version."""
+
+from pathlib import Path
+
+from sipcore.replication.capability import Record
+from sipcore.replication.frame import FrameType, FrameWriter
+from sipcore.replication.handshake import Handshake
+from sipcore.replication.wire import (
+    Ack,
+    Heartbeat,
+    Intro,
+    Refuse,
+    Resume,
+    Start,
+    batch_head,
+    decode_batch,
+    encode,
+)
+from sipcore.role import Role
+from tests.kit.replication import KEY, Node
+
+GOLDEN = Path(__file__).with_name("frames.txt")
+
+
+def frames() -> dict[str, bytes]:
+    """Each message once, all from fixed keys, nonces and values."""
+    a = Handshake(KEY, b"A" * 32, dialer=True)
+    b = Handshake(KEY, b"B" * 32, dialer=False)
+    found = {"hello of the dialer": a.take(), "hello of the listener": b.take()}
+    a.feed(found["hello of the listener"])
+    found["proof of the dialer"] = a.take()
+    b.feed(found["hello of the dialer"])
+    keys = b.feed(found["proof of the dialer"])
+    found["proof of the listener"] = b.take()
+    assert keys is not None
+    writer = FrameWriter(keys.send)
+    node = Node("a")
+    node.become(Role.MASTER, 3)
+    node.register(b"sip:u@x", b"sip:u@192.0.2.1:5060", 0.0, cseq=7, expires=600)
+    node.flush(0.0)
+    entry = node.journal.entry(1)
+    assert entry is not None
+    bodies: list[tuple[FrameType, bytes]] = [
+        (FrameType.INTRO, encode(Intro("a", 99, Role.MASTER, 3, 1, {1: 1}))),
+        (FrameType.RESUME, encode(Resume(None))),
+        (FrameType.START, encode(Start(True, 2, 1, 1, 1))),
+        (FrameType.RECORDS, batch_head(entry.first, entry.epoch, 0.25) + entry.payload),
+        (FrameType.CHUNK, batch_head(0, 3, 0.0) + entry.payload),
+        (FrameType.SNAPSHOT_END, b""),
+        (FrameType.ACK, encode(Ack(1, 2, 1))),
+        (FrameType.HEARTBEAT, encode(Heartbeat(Role.BACKUP, 3, 1, True))),
+        (FrameType.REFUSE, encode(Refuse("both nodes are called a"))),
+    ]
+    return found | {kind.name: writer.frame(kind, body) for kind, body in bodies}
+
+
+def test_each_frame_is_byte_for_byte_that_of_version_1() -> None:
+    lines = GOLDEN.read_text().splitlines()
+    golden = dict(line.split(": ") for line in lines if line and not line.startswith("#"))
+    assert {name: data.hex() for name, data in frames().items()} == golden
+
+
+def test_a_field_appended_by_a_newer_node_is_skipped() -> None:
+    newer = batch_head(5, 3, 0.0) + b"\x91\x94\x01\xc4\x01k\xc4\x01v\xa3new"
+    assert decode_batch(newer).records == [Record(1, b"k", b"v")]
