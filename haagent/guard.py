@@ -102,7 +102,6 @@ class Guard:
                 self._on_pipe(now)
             elif ready == self._core:
                 self._forget_core()
-                self._reporter.core = CoreState.DEAD.name
                 self._actions.carry_out(self._node.on_core(CoreState.DEAD, now), now)
             elif ready is self._wakeup:
                 self._wakeup.recv(64)
@@ -151,9 +150,7 @@ class Guard:
 
     def _on_control(self, message: ToGuard, now: float) -> None:
         if isinstance(message, Core):
-            state = self._follow_core(message)
-            self._reporter.core = state.name
-            self._actions.carry_out(self._node.on_core(state, now), now)
+            self._actions.carry_out(self._node.on_core(self._follow_core(message), now), now)
         elif isinstance(message, Order):
             self._actions.carry_out(self._node.on_command(_command(message), now), now)
         elif isinstance(message, Shutdown):

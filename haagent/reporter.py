@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from haagent.effects import Effect, NodeRole, RoleChanged
-from haagent.explain import explain
 from haagent.node import Node
 from haagent.pipe import (
     Answer,
@@ -55,7 +54,6 @@ class Reporter:
         self._worst_late = 0.0
         self._dropped = 0
         self.deadline = 0.0
-        self.core = "not known"
         self._vips: dict[str, VipManager] = {}
         self._readers: dict[str, AdvertisementReader] = {}
 
@@ -134,7 +132,7 @@ class Reporter:
                     "worst_late_ms": round(self._worst_late * 1000, 3),
                     "records_dropped": self._dropped,
                 },
-                explain=explain(node, self.core, now),
+                explain=node.explain(now),
             )
         )
 

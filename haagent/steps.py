@@ -73,9 +73,11 @@ class NodeSteps:
 
     def _health(self) -> Health:
         own = self._own
-        ready = self._fault() is None and own.role in (NodeRole.MASTER, NodeRole.BACKUP)
+        letting_go = self._handover is not None and self._handover.let_go is not None
+        role = NodeRole.BACKUP if letting_go else own.role  # the VIPs linger, but the claim is the peer's
+        ready = self._fault() is None and role in (NodeRole.MASTER, NodeRole.BACKUP)
         priority = min(router.priority for router in own.routers.values())
-        return Health(own.role, own.epoch, priority, ready, ready and self._core >= CoreState.SYNCED)
+        return Health(role, own.epoch, priority, ready, ready and self._core >= CoreState.SYNCED)
 
     def _hello(self) -> Hello:
         health = self._health()
