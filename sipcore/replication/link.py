@@ -35,6 +35,7 @@ T = TypeVar("T")
 Endpoint = tuple[str, int]
 RETRY_FIRST, RETRY_MOST = 0.02, 0.5  # seconds between two dials: a rebooted peer is back soon
 STABLE = 1.0  # seconds after which a link that breaks is dialed again at once
+QUIET = 1.0  # seconds between two warnings of strangers
 MAX_STRANGERS = 8  # connections whose peer has not proved itself yet
 
 
@@ -94,6 +95,7 @@ class ReplicationLink(Generic[T]):
         self._server: asyncio.Server | None = None
         self._dialing: list[asyncio.Task[None]] = []
         self._release_timer: asyncio.TimerHandle | None = None
+        self._quiet_until, self._unsaid = 0.0, 0  # warnings of strangers
 
     async def start(self) -> None:
         """Listen, and dial the peers with a higher address."""
@@ -189,7 +191,7 @@ class ReplicationLink(Generic[T]):
             return False
         if ip_address(host) not in self._peers:
             self.counters.refused += 1
-            log.warning("replication refused", peer=host, reason="not one of replication.peers")
+            self._warn_of_stranger(host, "not one of replication.peers")
             return False
         self.connections.add(connection)
         return True
@@ -221,10 +223,19 @@ class ReplicationLink(Generic[T]):
         self.connections.discard(connection)
         if connection.node:
             self.counters.broken += 1
+            log.warning("replication link closed", peer=connection.node, reason=reason)
         else:
             self.counters.refused += 1
-        log.warning("replication link closed", peer=connection.node or connection.host, reason=reason)
+            self._warn_of_stranger(connection.host, reason)
         self._on_peers()
+
+    def _warn_of_stranger(self, host: str, reason: str) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._quiet_until:
+            self._unsaid += 1
+            return
+        log.warning("replication refused", peer=host, reason=reason, more_not_logged=self._unsaid)
+        self._quiet_until, self._unsaid = now + QUIET, 0
 
     def _on_peer_up(self, connection: Connection, node: str) -> None:
         for other in [c for c in self.connections if c is not connection and c.node == node]:

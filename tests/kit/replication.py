@@ -78,12 +78,10 @@ class Wire:
 
     def write(self) -> None:
         """Let both sessions put what they may into the pipes."""
-        for node, session, pipe, record in zip(
-            (self.a, self.b), self.sessions, self.pipes, self.recorded, strict=True
-        ):
-            data = session.output(self.now + node.skew)
-            pipe += data
-            record += data
+        for side, node in enumerate((self.a, self.b)):
+            data = self.sessions[side].output(self.now + node.skew)
+            self.pipes[side].extend(data)
+            self.recorded[side].extend(data)
             self.sent += len(data)
 
     def deliver(self, side: int, size: int) -> None:

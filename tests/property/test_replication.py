@@ -32,10 +32,14 @@ class Model:
         self.numbers = count(1)
         self.nodes = [self.node(0), self.node(1)]
         self.now = 10.0
-        self.wire = Wire(*self.nodes, self.now).open()
+        self.wire = self.connect().open()
         for number in (0, 1):
             self.step("register", 0, number)
         self.step("settle", 0, 0)
+
+    def connect(self) -> Wire:
+        a, b = self.nodes
+        return Wire(a, b, self.now)
 
     def node(self, side: int) -> Node:
         skew = (0.0, 5000.0)[side]
@@ -62,9 +66,9 @@ class Model:
             node.become(Role.MASTER, max(n.gate.epoch for n in self.nodes) + 1, self.now)
         elif what == "restart":
             self.nodes[side] = self.node(side)
-            self.wire = Wire(*self.nodes, self.now)
+            self.wire = self.connect()
         elif what == "cut":
-            self.wire = Wire(*self.nodes, self.now)
+            self.wire = self.connect()
             if number:
                 self.wire.open()
         assert not self.wire.errors
@@ -72,7 +76,7 @@ class Model:
     def end(self) -> None:
         for node in self.nodes:
             node.flush(self.now)
-        self.wire = Wire(*self.nodes, self.now).open()
+        self.wire = self.connect().open()
         self.wire.settle()
 
 

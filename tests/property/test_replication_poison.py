@@ -181,7 +181,7 @@ def authenticated() -> tuple[Wire, FrameWriter]:
     """A settled pair, and the writer of a: for what only a peer with the key can send."""
     wire = Wire(Node("a"), Node("b"), 0.0)
     wire.settle()
-    writer = wire.sessions[0]._writer  # noqa: SLF001 to speak as a faulty peer
+    writer = wire.sessions[0]._writer  # to speak as a faulty peer
     assert writer is not None
     return wire, writer
 

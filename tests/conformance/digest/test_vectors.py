@@ -1,4 +1,4 @@
-"""IO shell: the digest vectors of RFC 7616 section 3.9.1 and RFC 2617 section 3.5 (origin named in each vector)."""
+"""IO shell: the digest vectors of RFC 7616 section 3.9.1 and RFC 2617 section 3.5; each names its origin."""
 
 import json
 from pathlib import Path

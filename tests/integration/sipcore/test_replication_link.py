@@ -1,4 +1,4 @@
-"""IO shell: two replication links over loopback TCP: sync, lag, semi-sync, strangers, a stalled and a dead peer."""
+"""IO shell: two replication links over loopback TCP: sync, lag, semi-sync, strangers, slow and dead peers."""
 
 import asyncio
 import socket
@@ -158,7 +158,7 @@ def test_a_peer_with_another_key_is_refused_and_learns_nothing() -> None:
 
 def test_garbage_and_strangers_addresses_are_refused() -> None:
     async def run() -> None:
-        a, b = pair()
+        _, b = pair()
         await b.link.start()
         for source, text in (("127.0.77.9", b""), (A, b"GET / HTTP/1.1\r\n\r\n"), (A, bytes(4096))):
             reader, writer = await asyncio.open_connection(*b.link.settings.listen, local_addr=(source, 0))
@@ -177,7 +177,7 @@ def test_a_silent_peer_is_dropped_and_its_answers_are_released() -> None:
         a, b = await started(budget=5.0)
         (there,) = b.link.connections
         there._transport.pause_reading()  # type: ignore[union-attr]
-        there.session.output = lambda now, room=0: b""  # type: ignore[assignment,method-assign] # it says nothing
+        there.session.output = lambda now, room=0: b""  # type: ignore[method-assign] # it says nothing
         a.node.register(b"sip:u@x", b"sip:u@h", now())
         a.link.send_batch(now())
         assert a.link.hold(["200"], now()) == []

@@ -221,7 +221,8 @@ def authorization(answer: Response, user: str, ha1: bytes = HA1) -> str:
     response = digest_response(ha1, Algorithm.MD5, b"REGISTER", given)
     return (
         f'Authorization: Digest username="{user}", realm="example.test", nonce="{nonce[1].decode()}", '
-        f'uri="sip:example.test", response="{response.decode()}", algorithm=MD5, cnonce="c", nc=00000001, qop=auth'
+        f'uri="sip:example.test", response="{response.decode()}", '
+        'algorithm=MD5, cnonce="c", nc=00000001, qop=auth'
     )
 
 
