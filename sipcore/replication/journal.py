@@ -28,7 +28,7 @@ class Entry:
 class Journal:
     """Collects which keys changed (`touch`), packs each of them once per receive batch (`flush`).
 
-    A kind without a registered capability is not kept; without replication (`enabled` false) nothing is.
+    A kind without a registered capability is not kept: without replication the journal does nothing.
     `incarnation` is a random number per process start: it names this log, so that a peer never
     resumes from the log of an earlier life.
     """
@@ -40,12 +40,10 @@ class Journal:
         *,
         incarnation: int = 0,
         backlog_bytes: int = 16 * 1024 * 1024,
-        enabled: bool = True,
     ) -> None:
         self.gate = gate
         self.incarnation = incarnation
         self.backlog_bytes = backlog_bytes
-        self.enabled = enabled
         self.capabilities: dict[Kind, Capability] = {}
         for capability in capabilities:
             self.register(capability)
@@ -65,7 +63,7 @@ class Journal:
     def touch(self, kind: Kind, key: bytes) -> None:
         """Say that a record was changed, made or deleted here (never for what came from a peer)."""
         change = (kind, key)
-        if self.enabled and kind in self.capabilities and change not in self._dirty:
+        if kind in self.capabilities and change not in self._dirty:
             self._dirty.add(change)
             self._order.append(change)
 

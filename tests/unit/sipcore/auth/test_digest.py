@@ -1,5 +1,7 @@
 """Sans-IO: challenge and check; what hostile credentials do."""
 
+from hashlib import md5
+
 import pytest
 
 from sipcore.auth.digest import Algorithm, DigestAuth, Verdict, digest_response, parse_credentials
@@ -31,11 +33,18 @@ class Asked:
 AUTH = DigestAuth(b"r", NONCES, Users())
 
 
-def line(algorithm: Algorithm, *, qop: bool = True, user: bytes = b"alice", realm: bytes = b"r") -> bytes:
+def line(
+    algorithm: Algorithm,
+    *,
+    qop: bool = True,
+    user: bytes = b"alice",
+    realm: bytes = b"r",
+    ha1: bytes | None = None,
+) -> bytes:
     given = {b"uri": b"sip:r", b"nonce": NONCES.issue(5.0)}
     if qop:
         given |= {b"nc": b"00000001", b"cnonce": b"c", b"qop": b"auth"}
-    ha1 = b"ab" * (16, 32)[algorithm]
+    ha1 = ha1 or b"ab" * (16, 32)[algorithm]
     given |= {
         b"response": digest_response(ha1, algorithm, b"REGISTER", given),
         b"username": user,
@@ -71,6 +80,11 @@ def test_an_unknown_user_gets_the_answer_of_a_wrong_password() -> None:
     wrong = AUTH.check(Asked(line(Algorithm.MD5).replace(b'cnonce="c"', b'cnonce="d"')), 5.0)
     assert unknown == wrong
     assert unknown.user is None
+
+
+def test_the_hash_that_stands_in_for_an_unknown_user_opens_nothing() -> None:
+    stand_in = md5(b"nobody").hexdigest().encode()
+    assert AUTH.check(Asked(line(Algorithm.MD5, user=b"mallory", ha1=stand_in)), 5.0).user is None
 
 
 @pytest.mark.parametrize(
