@@ -193,7 +193,7 @@ class NodeSteps:
             if handover.then is AfterHandover.STOPPED:
                 return self._stop(now, handover.reason)
             if handover.then is AfterHandover.FAULT:
-                return self._fail(handover.reason, now)
+                return [*self._fail(handover.reason, now), *self._reconsider(now)]  # it may be well again
             return [*self._own.step_back(now, handover.reason), *self._beat(now)]
         return self._handover_failed(now) if now >= handover.limit else []
 
@@ -204,7 +204,7 @@ class NodeSteps:
         alarm = Alarm(f"{handover.reason}: the peer did not take over")
         if handover.then is AfterHandover.STOPPED:
             return [alarm, *self._stop(now, handover.reason)]
-        if handover.then is AfterHandover.FAULT:
+        if handover.then is AfterHandover.FAULT and self._fault() is not None:
             return [alarm, *self._fail(handover.reason, now)]
         return [alarm]
 

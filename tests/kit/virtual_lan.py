@@ -1,6 +1,6 @@
 """Two networks in virtual time: a LAN of virtual routers or whole nodes, and the nodes' second path.
 
-No sockets, no sleeps, no threads. `lost` decides what the LAN drops, `cut` separates hosts on one path or both.
+No sockets, no sleeps, no threads. `lost` decides what the LAN drops, `cut` separates on one path or both.
 """
 
 import heapq

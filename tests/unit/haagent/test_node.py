@@ -1,5 +1,7 @@
 """Node: each rung of the detection ladder on two whole nodes in virtual time."""
 
+import itertools
+
 import pytest
 
 from haagent.control.commands import Failover, Switchover
@@ -27,20 +29,14 @@ def became(host: Host, role: NodeRole, since: float) -> float:
 def uncovered(lan: Pair, since: float) -> float:
     """How long nobody answered for the VIP."""
     steps = [*lan.owners, (lan.now, ())]
-    return sum(
-        b[0] - max(a[0], since) for a, b in zip(steps, steps[1:], strict=False) if not a[1] and b[0] > since
-    )
+    return sum(b[0] - max(a[0], since) for a, b in itertools.pairwise(steps) if not a[1] and b[0] > since)
 
 
 def doubled(lan: Pair, since: float = 0.0) -> float:
     """The longest time that two answered for the VIP."""
     steps = [*lan.owners, (lan.now, ())]
     return max(
-        (
-            b[0] - max(a[0], since)
-            for a, b in zip(steps, steps[1:], strict=False)
-            if len(a[1]) > 1 and b[0] > since
-        ),
+        (b[0] - max(a[0], since) for a, b in itertools.pairwise(steps) if len(a[1]) > 1 and b[0] > since),
         default=0.0,
     )
 
@@ -72,7 +68,7 @@ def test_announcements_come_at_0_50_200_and_1000_ms() -> None:
 def test_the_lease_is_refreshed_every_third_of_it_whatever_the_advertisement_interval() -> None:
     lan = running(interval=1.0, lease=0.09)
     at = [t for t, effect in lan.a.effects if isinstance(effect, RefreshLease)]
-    assert all(0.029 < b - a < 0.031 for a, b in zip(at, at[1:], strict=False))
+    assert all(0.029 < b - a < 0.031 for a, b in itertools.pairwise(at))
 
 
 def test_a_planned_switchover_leaves_no_gap_and_the_old_master_lets_go_within_5_ms() -> None:
