@@ -17,7 +17,7 @@ class RouteInfo(NamedTuple):
 
 def route_information(request: Request, is_us: Callable[[bytes], bool]) -> RouteInfo:
     """Section 16.4: undo what a strict router did, cut the Route values that are ours."""
-    if b"route" not in request.index:
+    if request.first(b"route") is None:
         return RouteInfo(request.uri, [], 0, rewritten=False)
     routes = request.values(b"route")
     uri, rewritten = request.uri, False

@@ -1,0 +1,122 @@
+"""A call goes on when the master dies, at every datagram and in every way: the phones see no difference."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from sipcore.proxy import ProxySettings
+from tests.kit.sip_pair import SETTINGS, Crash, Play, Script, SipPair
+
+ALICE = {"alice": (b"alice", "192.0.2.1", 1.0)}
+BOB = ALICE | {"bob": (b"bob", "192.0.2.2", 1.0)}
+FORKED = BOB | {"bob2": (b"bob", "192.0.2.3", 1.0)}
+SERIAL = BOB | {"bob2": (b"bob", "192.0.2.3", 0.5)}
+
+
+def call(play: Play) -> None:
+    play.phones["alice"].call("1", b"alice", b"bob", play.now)
+
+
+def cancel(play: Play) -> None:
+    play.phones["alice"].cancel("1", play.now)
+
+
+def caller_bye(play: Play) -> None:
+    play.phones["alice"].bye("1", "caller", play.now)
+
+
+def answer(play: Play) -> None:
+    play.phones["bob"].answer("1", play.now)
+
+
+def busy(play: Play) -> None:
+    play.phones["bob"].reject("1", 486, play.now)
+
+
+def callee_bye(play: Play) -> None:
+    play.phones["bob"].bye("1", "callee", play.now)
+
+
+def answer2(play: Play) -> None:
+    play.phones["bob2"].answer("1", play.now)
+
+
+def busy2(play: Play) -> None:
+    play.phones["bob2"].reject("1", 486, play.now)
+
+
+def callee2_bye(play: Play) -> None:
+    play.phones["bob2"].bye("1", "callee", play.now)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Who is there, what they do when (seconds), how the proxy is set."""
+
+    cast: dict[str, tuple[bytes, str, float]]
+    script: Script
+    settings: ProxySettings = SETTINGS
+
+    def play(self, pair: SipPair) -> Play:
+        play = Play(pair, self.cast)
+        play.run(self.script, until=80.0)
+        return play
+
+
+IMPATIENT = replace(SETTINGS, no_answer=10.0)
+SCENARIOS = {
+    "answered, ended by the caller": Scenario(BOB, [(1, call), (11, answer), (21, caller_bye)]),
+    "answered, ended by the callee": Scenario(BOB, [(1, call), (11, answer), (21, callee_bye)]),
+    "cancelled": Scenario(BOB, [(1, call), (11, cancel)]),
+    "busy": Scenario(BOB, [(1, call), (11, busy)]),
+    "nobody there": Scenario(ALICE, [(1, call)]),
+    "no answer": Scenario(BOB, [(1, call)], IMPATIENT),
+    "forked, one answers": Scenario(FORKED, [(1, call), (11, answer2), (21, caller_bye)]),
+    "forked, one busy, one answers": Scenario(
+        FORKED, [(1, call), (11, busy), (16, answer2), (21, callee2_bye)]
+    ),
+    "forked, both busy": Scenario(FORKED, [(1, call), (11, busy), (16, busy2)]),
+    "forked, cancelled": Scenario(FORKED, [(1, call), (11, cancel)]),
+    "serial, the second answers after the first was busy": Scenario(
+        SERIAL, [(1, call), (11, busy), (16, answer2), (26, caller_bye)]
+    ),
+    "serial, the second answers after the first did not": Scenario(
+        SERIAL, [(1, call), (16, answer2), (26, caller_bye)], IMPATIENT
+    ),
+    "serial, cancelled at the second": Scenario(SERIAL, [(1, call), (11, busy), (16, cancel)]),
+    "serial, nobody answers": Scenario(SERIAL, [(1, call)], IMPATIENT),
+}
+
+
+@pytest.mark.parametrize("gap", [0.05, 2.0])
+@pytest.mark.parametrize("crash", Crash, ids=lambda crash: crash.name.lower())
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_call_ends_as_it_would_have_ended_without_the_takeover(name: str, crash: Crash, gap: float) -> None:
+    scenario = SCENARIOS[name]
+    control = scenario.play(SipPair(scenario.settings))
+    expected = control.story()
+    assert control.pair.steps
+    for step in range(control.pair.steps):
+        pair = SipPair(scenario.settings, crash_at=step, crash=crash, gap=gap)
+        play = scenario.play(pair)
+        assert pair.master is pair.b, f"no takeover at step {step}"
+        assert play.story() == expected, f"takeover at step {step}"
+        play.wire.run(120.0)
+        left = pair.b.core
+        assert (left.dialog_count, left.transaction_count) == (0, 0), f"ghosts after step {step}"
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_call_survives_a_planned_switchover_and_the_way_back(name: str) -> None:
+    scenario = SCENARIOS[name]
+    expected = scenario.play(SipPair(scenario.settings)).story()
+    over: Script = [
+        (at, lambda play: play.pair.switch_over(play.now)) for at in (1.0015, 6, 11.0015, 13, 21.5)
+    ]
+    script = sorted(scenario.script + over, key=lambda step: step[0])
+    play = replace(scenario, script=script).play(SipPair(scenario.settings))
+    assert play.pair.master is play.pair.b
+    assert play.story() == expected
+    play.wire.run(120.0)
+    for node in (play.pair.a, play.pair.b):
+        assert (node.core.dialog_count, node.core.transaction_count) == (0, 0)
