@@ -25,6 +25,7 @@ from haagent.prebuild import build_setup
 from haagent.record import History
 from haagent.rescue import Rescue
 from haagent.state import StateDirectory
+from netrules import RulesError
 
 log = structlog.get_logger()
 
@@ -51,7 +52,7 @@ def main(path: Path) -> int:
     """Run the agent until SIGTERM; the exit code."""
     try:
         prepared = _prepare(load(path.read_text(encoding="utf-8")))
-    except (HaagentError, OSError, UnicodeDecodeError) as error:
+    except (HaagentError, RulesError, OSError, UnicodeDecodeError) as error:
         place = f"{path}: " if isinstance(error, ConfigError | UnicodeDecodeError) else ""
         sys.stderr.write(f"haagent: {place}{error}\n")
         return WRONG
@@ -99,9 +100,12 @@ class Control:
         self._core_seen = Core(pid=0, ready=False, synced=False)
         self._stopping = asyncio.Event()
         core = prepared.config.core
-        self._core = core and CoreLink(
-            core.control, on_state=self._on_core, on_gone=self._on_core_gone, on_told=self._history.core_told
-        )
+        self._core: CoreLink | None = None
+        if core is not None:
+            told = self._history.core_told
+            self._core = CoreLink(
+                core.control, on_state=self._on_core, on_gone=self._on_core_gone, on_told=told
+            )
 
     async def run(self) -> int:
         """Until SIGTERM or SIGINT, and the planned stop after it."""
@@ -135,7 +139,9 @@ class Control:
     def status(self) -> dict[str, Any]:
         """The whole state."""
         guard_pid = self._guard.pid if self._guard else None
-        core = self._core and {**NO_CORE, **self._core.last, "connected": self._core.connected}
+        core = None
+        if self._core is not None:
+            core = {**NO_CORE, **self._core.last, "connected": self._core.connected}
         state = view(self._config, self._report, epoch=self._epoch, guard_pid=guard_pid, core=core)
         return {**state, "since": self._history.since, "pid": os.getpid()}
 

@@ -80,7 +80,8 @@ class Guard:
         return self._peer.rtt_ms() if self._peer is not None else None
 
     def _due(self) -> float:
-        deadlines = [self._reporter.deadline, self._node.deadline, self._peer and self._peer.deadline]
+        peer = self._peer.deadline if self._peer is not None else None
+        deadlines = [self._reporter.deadline, self._node.deadline, peer]
         return min(deadline for deadline in deadlines if deadline is not None)
 
     def _on_timer(self) -> None:

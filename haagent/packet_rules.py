@@ -3,11 +3,15 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import structlog
+
 import netrules
 from haagent.config import AgentConfig
 from haagent.errors import ConfigError
 from haagent.pipe import Setup
 from haagent.vip.lease import ruleset
+
+log = structlog.get_logger()
 
 SHARED = ("strategy", "rules")
 
@@ -45,3 +49,11 @@ class PacketRules:
 
     def flip(self, show: bool) -> None:
         """Backend iptables: fork the commands, in a thread, in their order."""
+        self._thread.submit(self._flip, show)
+
+    def _flip(self, show: bool) -> None:
+        flip = netrules.IptablesFlip(self._ruleset)
+        try:
+            (flip.show if show else flip.hide)()
+        except netrules.RulesError:
+            log.exception("packet rules could not be flipped", show=show)

@@ -42,7 +42,7 @@ class History:
             "reason": change.reason,
             "phases": phases,
         }
-        self._untold, self._changed, self.since = record, change.detected, record["time"]
+        self._untold, self._changed, self.since = record, change.detected, _wall(change.detected)
         self._state.remember(record)
         self._writes.put_nowait(lambda: self._state.store_epoch(change.epoch))
         self._writes.put_nowait(lambda: self._state.write(record))

@@ -157,9 +157,9 @@ class Reporter:
         known = peer.known
         return PeerReport(
             connected=peer.connected,
-            role=known and known.role.value,
-            epoch=known and known.epoch,
-            ready=known and known.ready,
+            role=known.role.value if known else None,
+            epoch=known.epoch if known else None,
+            ready=known.ready if known else None,
             rtt_ms=self._rtt(),
         )
 

@@ -6,7 +6,7 @@ The status codes of the read-only part are for load balancers: 200 when what the
 import os
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid (unix(7), SO_PEERCRED)
 DEFAULT_HISTORY = 20
 
 Status = dict[str, Any]
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class Agent(Protocol):
@@ -39,30 +40,23 @@ class Agent(Protocol):
 
 async def serve_unix(agent: Agent, path: Path) -> web.AppRunner:
     """Serve everything on the Unix socket, mode 0660."""
-    app = web.Application()
-    app.add_routes(
-        [
-            web.get("/v1/status", lambda _request: _json(agent.status())),
-            web.get("/v1/explain", lambda _request: _json(agent.explain())),
-            web.get("/v1/history", lambda request: _history(agent, request)),
-            web.post("/v1/switchover", lambda request: _command(agent, "switchover", request)),
-            web.post("/v1/failover", lambda request: _command(agent, "failover", request)),
-        ]
-    )
-    _add_read_only(app, agent)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
+    runner = await _runner(_Commands(agent).routes() + _ReadOnly(agent).routes())
     await web.SockSite(runner, _bind(path)).start()
     return runner
 
 
 async def serve_tcp(agent: Agent, host: str, port: int) -> web.AppRunner:
     """Serve the read-only part on TCP."""
+    runner = await _runner(_ReadOnly(agent).routes())
+    await web.TCPSite(runner, host, port).start()
+    return runner
+
+
+async def _runner(routes: list[web.RouteDef]) -> web.AppRunner:
     app = web.Application()
-    _add_read_only(app, agent)
+    app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
-    await web.TCPSite(runner, host, port).start()
     return runner
 
 
@@ -89,52 +83,77 @@ def is_ready(status: Status) -> bool:
     return is_healthy(status) and (core is None or bool(core["ready"]))
 
 
-def _add_read_only(app: web.Application, agent: Agent) -> None:
-    verdicts: dict[str, Callable[[Status], bool]] = {
-        "/health": is_healthy,
-        "/master": lambda status: status["role"] == "MASTER",
-        "/backup": lambda status: status["role"] == "BACKUP",
-        "/ready": is_ready,
-    }
-    for path, verdict in verdicts.items():
-        app.router.add_get(path, _answer(agent, verdict))
-    app.router.add_get("/status", lambda _request: _json(agent.status()))
-    app.router.add_get("/metrics", lambda _request: _metrics(agent))
+class _ReadOnly:
+    """What anybody may ask."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    def routes(self) -> list[web.RouteDef]:
+        verdicts: dict[str, Callable[[Status], bool]] = {
+            "/health": is_healthy,
+            "/master": lambda status: status["role"] == "MASTER",
+            "/backup": lambda status: status["role"] == "BACKUP",
+            "/ready": is_ready,
+        }
+        answers = [web.get(path, self._answer(verdict)) for path, verdict in verdicts.items()]
+        return [*answers, web.get("/status", self._status), web.get("/metrics", self._metrics)]
+
+    def _answer(self, verdict: Callable[[Status], bool]) -> Handler:
+        async def answer(_request: web.Request) -> web.Response:
+            status = self._agent.status()
+            code = 200 if verdict(status) else 503
+            return _json({key: status[key] for key in ("node", "role", "epoch", "reason")}, code)
+
+        return answer
+
+    async def _status(self, _request: web.Request) -> web.Response:
+        return _json(self._agent.status())
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        body = render(self._agent.status())
+        return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4"})
 
 
-def _answer(agent: Agent, verdict: Callable[[Status], bool]) -> Any:
-    async def answer(_request: web.Request) -> web.Response:
-        status = agent.status()
-        code = 200 if verdict(status) else 503
-        return await _json({key: status[key] for key in ("node", "role", "epoch", "reason")}, code)
+class _Commands:
+    """What only those may ask who can open the socket."""
 
-    return answer
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/v1/status", self._status),
+            web.get("/v1/explain", self._explain),
+            web.get("/v1/history", self._history),
+            web.post("/v1/switchover", self._command),
+            web.post("/v1/failover", self._command),
+        ]
+
+    async def _status(self, _request: web.Request) -> web.Response:
+        return _json(self._agent.status())
+
+    async def _explain(self, _request: web.Request) -> web.Response:
+        return _json(self._agent.explain())
+
+    async def _history(self, request: web.Request) -> web.Response:
+        text = request.query.get("last", str(DEFAULT_HISTORY))
+        if not text.isdecimal():
+            return _json({"error": f"last: {text!r} is not a number"}, 400)
+        return _json(self._agent.history(int(text)))
+
+    async def _command(self, request: web.Request) -> web.Response:
+        try:
+            body = msgspec.json.decode(await request.read() or b"{}", type=dict[str, bool])
+        except msgspec.DecodeError as error:
+            return _json({"error": f"body: {error}"}, 400)
+        name = request.path.rpartition("/")[2]
+        refusal = await self._agent.command(name, force=body.get("force", False), by=_who(request))
+        return _json(self._agent.status()) if refusal is None else _json({"error": refusal}, 409)
 
 
-async def _json(value: Any, code: int = 200) -> web.Response:
+def _json(value: Any, code: int = 200) -> web.Response:
     return web.Response(body=msgspec.json.encode(value), status=code, content_type="application/json")
-
-
-async def _metrics(agent: Agent) -> web.Response:
-    return web.Response(body=render(agent.status()), headers={"Content-Type": "text/plain; version=0.0.4"})
-
-
-async def _history(agent: Agent, request: web.Request) -> web.Response:
-    text = request.query.get("last", str(DEFAULT_HISTORY))
-    if not text.isdecimal():
-        return await _json({"error": f"last: {text!r} is not a number"}, 400)
-    return await _json(agent.history(int(text)))
-
-
-async def _command(agent: Agent, name: str, request: web.Request) -> web.Response:
-    try:
-        body = msgspec.json.decode(await request.read() or b"{}", type=dict[str, bool])
-    except msgspec.DecodeError as error:
-        return await _json({"error": f"body: {error}"}, 400)
-    refusal = await agent.command(name, force=body.get("force", False), by=_who(request))
-    if refusal is not None:
-        return await _json({"error": refusal}, 409)
-    return await _json(agent.status())
 
 
 def _who(request: web.Request) -> str:

@@ -14,6 +14,7 @@ from haagent.lab.topology import VIP, Lan
 from tests.integration.haagent.pair import Pair
 
 pytestmark = pytest.mark.root
+AGENT = (sys.executable, "-m", "haagent")
 
 
 @pytest.fixture
@@ -28,9 +29,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 
 def haagent(pair: Pair, *argv: str) -> subprocess.CompletedProcess[str]:
     with pair.a.host.entered():
-        return subprocess.run(
-            [sys.executable, "-m", "haagent", *argv], capture_output=True, text=True, timeout=20, check=False
-        )
+        return subprocess.run([*AGENT, *argv], capture_output=True, text=True, timeout=20, check=False)
 
 
 def started(pair: Pair) -> Pair:
@@ -66,7 +65,7 @@ def test_wrong_config_names_key_value_and_limit(pair: Pair, old: str, new: str, 
 def test_without_privileges_the_missing_capability_is_named(pair: Pair) -> None:
     with pair.a.host.entered():
         result = subprocess.run(
-            ["setpriv", "--bounding-set=-net_admin", sys.executable, "-m", "haagent", "run", str(pair.a.config)],
+            ["setpriv", "--bounding-set=-net_admin", *AGENT, "run", str(pair.a.config)],
             capture_output=True,
             text=True,
             timeout=20,
