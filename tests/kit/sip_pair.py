@@ -1,4 +1,4 @@
-"""Two SIP cores behind one virtual IP, in virtual time: the master can die at any datagram."""
+"""Two SIP cores behind one virtual IP, in virtual time: the master can die at any datagram.
 
 Sans-IO as everything here: the pair is one node of tests.kit.sip_wire, plugged in at the VIP.
 """
