@@ -22,7 +22,6 @@ MAX_ADVERT_INTERVAL = 40.95  # 4095 centiseconds, RFC 9568 section 5.2.7
 MIN_LEASE = 0.03
 MIN_HELLO = 0.001
 MAX_HELLO = 1.0
-MIN_KEY_BYTES = 16
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")

@@ -72,15 +72,13 @@ class Mastership:
             return self.take(now, "address owner", sent=sent)
         return [self._change(NodeRole.BACKUP, reason, now)]
 
-    def take(
-        self, now: float, reason: str, *, at_least: int = 0, sent: Iterable[SendAdvertisement] = ()
-    ) -> list[Effect]:
-        """Become master with an epoch above `at_least`; `sent`: what a router has asked for already."""
+    def take(self, now: float, reason: str, *, sent: Iterable[SendAdvertisement] = ()) -> list[Effect]:
+        """Become master with a new epoch; `sent`: what a router has asked for already."""
         advertisements = list(sent)
         for name, router in self.routers.items():
             router.preempt = self.settings[name].preempt
             advertisements += _only_sent(router.on_take(now, reason))
-        self.epoch = max(self.epoch, at_least) + 1
+        self.epoch += 1
         change = self._change(NodeRole.MASTER, reason, now)
         self._refreshes = {
             name: now + router.lease / REFRESHES_PER_LEASE

@@ -194,13 +194,15 @@ class Node(NodeSteps):
         return self._peer is not None and self._peer.is_source(advert.source)
 
     def _is_old_masters(self, advert: Advertisement, now: float) -> bool:
-        """An advertisement of a peer that we have replaced, or that knows only an older epoch than ours.
+        """An advertisement of a peer that we have replaced, or that has no claim equal to ours.
 
         The channel decides by epoch, and this keeps VRRP from deciding the other way at the same time.
         """
-        if self._peer is None or not self._is_from_peer(advert):
+        peer = self._peer
+        if peer is None or not self._is_from_peer(advert):
             return False
-        return now < self._grace_until or (self._peer.is_fresh(now) and self._peer.epoch < self.epoch)
+        is_rival = peer.says(now, NodeRole.MASTER) and peer.epoch >= self.epoch
+        return now < self._grace_until or (peer.is_fresh(now) and not is_rival)
 
     def _note_source(self, advert: Advertisement) -> list[Effect]:
         """Between two nodes a third one with our VRID is a mistake or an attack."""
@@ -236,7 +238,8 @@ class Node(NodeSteps):
         if peer is None or not peer.is_fresh(now):
             return None
         router = self._own.routers[name]
-        is_silent = now - self._heard.get(name, 0.0) >= router.master_down_interval
+        # A master that is to be preempted is heard every interval; a silent one was not for three.
+        is_silent = now - self._heard.get(name, 0.0) > 2 * router.master_adver_interval
         serves = peer.says(now, NodeRole.MASTER) and peer.known is not None and peer.known.ready
         suspect = is_silent and self.settings.peer is not None and self.settings.peer.two_paths
         if (suspect and serves) or self._is_behind_a_living_peer(now):

@@ -161,8 +161,7 @@ class NodeSteps:
         self._handover = None
         self._silence_reported = False
         self._grace_until = now + min(TAKE_GRACE, self._own.interval)
-        floor = self._peer.epoch if self._peer is not None else 0
-        effects = self._own.take(now, reason, at_least=floor)
+        effects = self._own.take(now, reason)
         return [*effects, *self._say(Taken(self._own.epoch)), *self._beat(now)]
 
     def _hand_over(self, then: AfterHandover, reason: str, ask: Take | Lost, now: float) -> list[Effect]:

@@ -9,7 +9,7 @@ from haagent.control.commands import Failover, Switchover
 from haagent.effects import NodeRole
 from haagent.node import CoreState
 from haagent.steps import LINGER
-from tests.kit.virtual_lan import Host, Pair, running
+from tests.kit.node_pair import Host, Pair, running
 
 LEASE = 0.09
 

@@ -9,7 +9,7 @@ from haagent.effects import NodeRole
 from haagent.errors import PeerProtocolError
 from haagent.peer.channel import PeerChannel
 from haagent.peer.messages import Health, Message, Take, decode
-from tests.kit.virtual_lan import running
+from tests.kit.node_pair import running
 
 KEY = b"k" * 32
 
