@@ -1,4 +1,4 @@
-"""A wire between SIP nodes in virtual time: no sockets, no sleeps; it can lose, repeat and redirect datagrams."""
+"""A wire between SIP nodes in virtual time: no sockets, no sleeps; it can lose datagrams."""
 
 import heapq
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class SipNode(Protocol):
 
 
 class SipWire:
-    """Carries datagrams between nodes by host; `lost` decides what the wire drops, `seen` is all that was sent."""
+    """Carries datagrams; `lost` decides what the wire drops, `seen` is all that was sent."""
 
     def __init__(self, latency: float = 0.001) -> None:
         self.now = 0.0

@@ -1,0 +1,190 @@
+"""IO shell: the `sipcore` command.
+
+Exit codes: 0 done (or ready), 1 refused (or not ready, or no good answer), 2 wrong usage or config or host,
+3 no SIP core behind the socket. Only `run` loads the core.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from urllib.parse import quote
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from sipcore import views
+from sipcore.control.client import DEFAULT_SOCKET, ControlClient, CoreUnreachableError, RefusedError
+from sipcore.errors import ConfigError
+from sipcore.phone.cli import app as phone
+
+if TYPE_CHECKING:
+    from sipcore.config import SipcoreConfig
+
+REFUSED = 1
+WRONG_USAGE = 2
+UNREACHABLE = 3
+
+out = Console()
+errors = Console(stderr=True, soft_wrap=True)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="SIP registrar, proxy and dialog tracker whose standby holds live calls.",
+    epilog=(__doc__ or "").partition("\n\n")[2],
+)
+role_app = typer.Typer(no_args_is_help=False, invoke_without_command=True, help="Show or set the role.")
+app.add_typer(role_app, name="role")
+app.add_typer(phone, name="phone")
+
+SocketOption = Annotated[Path | None, typer.Option("--socket", help="Control socket of the SIP core.")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="Take the socket from this config.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def run(config: Annotated[Path, typer.Argument(help="sipcore.toml")]) -> None:
+    """Run the SIP core in the foreground until SIGTERM."""
+    from sipcore.server import main as run_core  # the core is loaded only here
+
+    raise typer.Exit(run_core(config))
+
+
+@app.command()
+def status(
+    socket: SocketOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 unless the core is ready.")] = False,
+) -> None:
+    """Show role, epoch, readiness, what the core holds, and its counters."""
+    state = _ask(lambda: _client(socket, config).get("/v1/status"))
+    _show(state, views.status, as_json=as_json)
+    if check and not state["ready"]:
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+def location(
+    aor: Annotated[str | None, typer.Argument(help="For example sip:bob@example.test")] = None,
+    socket: SocketOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the registered contacts; exit 1 when the address asked for has none."""
+    target = "/v1/location" + (f"?aor={quote(aor, safe='')}" if aor else "")
+    records = _ask(lambda: _client(socket, config).get(target))
+    _show(records, lambda found: views.rows(found, ("aor", "contact", "expires")), as_json=as_json)
+    if aor and not records:
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+def dialog(socket: SocketOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show the calls."""
+    records = _ask(lambda: _client(socket, config).get("/v1/dialogs"))
+    _show(records, lambda found: views.rows(found, ("call_id", "state")), as_json=as_json)
+
+
+@app.command()
+def transaction(
+    socket: SocketOption = None, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Show the transactions that are under way."""
+    records = _ask(lambda: _client(socket, config).get("/v1/transactions"))
+    _show(records, lambda found: views.rows(found, ("method", "state")), as_json=as_json)
+
+
+@app.command()
+def replication(
+    socket: SocketOption = None, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Show the links to the peers: who is in sync, what is not acknowledged yet."""
+    _show(_ask(lambda: _client(socket, config).get("/v1/replication")), views.fields, as_json=as_json)
+
+
+@role_app.callback()
+def role(
+    ctx: typer.Context,
+    socket: SocketOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the role; `role set` changes it."""
+    ctx.obj = (socket, config)
+    if ctx.invoked_subcommand is None:
+        state = _ask(lambda: _client(socket, config).get("/v1/status"))
+        answer = {"role": state["role"], "epoch": state["epoch"]}
+        _show(answer, views.fields, as_json=as_json)
+
+
+@role_app.command("set")
+def set_role(
+    ctx: typer.Context,
+    wanted: Annotated[str, typer.Argument(help="MASTER or BACKUP")],
+    *,
+    epoch: Annotated[int, typer.Option(help="Not older than the epoch that the core has.")],
+    reason: Annotated[str, typer.Option(help="A sentence for the log.")] = "set by the operator",
+    socket: SocketOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give the core a role (what an agent does); an epoch older than the core's is refused."""
+    body = {"role": wanted.upper(), "epoch": epoch, "reason": reason}
+    if body["role"] not in ("MASTER", "BACKUP"):
+        _fail(f"role: {wanted!r} is neither MASTER nor BACKUP", WRONG_USAGE)
+    above: tuple[Path | None, Path | None] = ctx.obj
+    client = _client(socket or above[0], config or above[1])
+    _show(_ask(lambda: client.put("/v1/role", body)), views.fields, as_json=as_json)
+
+
+@app.command()
+def check(config: Annotated[Path, typer.Argument(help="sipcore.toml")]) -> None:
+    """Check a config file and the files that it names."""
+    loaded = _load(config)
+    places = ", ".join(f"{listen.transport}:{listen.address}:{listen.port}" for listen in loaded.listen)
+    out.print(f"{config}: good: node {loaded.node}, domains {', '.join(loaded.domains)}, {places}")
+
+
+def main() -> None:
+    """Entry point of the `sipcore` command."""
+    app(prog_name="sipcore")
+
+
+def _client(socket: Path | None, config: Path | None) -> ControlClient:
+    if socket is None:
+        socket = Path(_load(config).run_dir) / "control.sock" if config else DEFAULT_SOCKET
+    return ControlClient(socket)
+
+
+def _load(path: Path) -> "SipcoreConfig":
+    from sipcore.files import load_config  # loads msgspec
+
+    try:
+        return load_config(path).config
+    except ConfigError as error:
+        _fail(str(error), WRONG_USAGE)
+
+
+def _ask(request: Callable[[], Any]) -> Any:
+    try:
+        return request()
+    except CoreUnreachableError as error:
+        _fail(str(error), UNREACHABLE)
+    except RefusedError as error:
+        _fail(f"refused: {error}", REFUSED)
+
+
+def _show(answer: Any, view: Callable[[Any], Any], *, as_json: bool) -> None:
+    if as_json:
+        out.print_json(json.dumps(answer))
+    else:
+        out.print(view(answer))
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    errors.print(f"sipcore: {escape(text)}", highlight=False)
+    raise typer.Exit(code)

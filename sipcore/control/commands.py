@@ -1,0 +1,107 @@
+"""Sans-IO: what the control API asks of the core, and what of a request body is accepted."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Literal, Protocol
+
+import msgspec
+
+from sipcore.errors import ParseError, SipcoreError
+from sipcore.location.binding import Binding
+from sipcore.location.table import LocationTable
+from sipcore.message import Uri
+from sipcore.role import Role
+
+Json = Mapping[str, object]
+
+MAX_EPOCH = 2**63 - 1
+
+
+class BadRequestError(SipcoreError):
+    """The request cannot be understood; the text says which field and which limit."""
+
+
+class RoleOrder(msgspec.Struct, frozen=True):
+    """Which role the core is to have from now on, in which epoch, and the sentence that says why."""
+
+    role: Role
+    epoch: int
+    reason: str
+
+
+class Served(Protocol):
+    """What the API asks of the running core."""
+
+    def status(self) -> Json:
+        """The state in one object, as `sipcore status` shows it."""
+
+    def change_role(self, order: RoleOrder) -> None:
+        """Take the role at once; StaleEpochError for an epoch older than the one that the core has."""
+
+    def location(self, aor: str | None) -> Sequence[Json]:
+        """The registered contacts, of one AOR or of all."""
+
+    def dialogs(self) -> Sequence[Json]:
+        """The calls."""
+
+    def transactions(self) -> Sequence[Json]:
+        """The transactions that are under way."""
+
+    def replication(self) -> Json:
+        """The links to the peers."""
+
+
+class _RoleBody(msgspec.Struct, forbid_unknown_fields=True):
+    role: Literal["MASTER", "BACKUP"]
+    epoch: Annotated[int, msgspec.Meta(ge=0, le=MAX_EPOCH)]
+    reason: str = ""
+
+
+_decode_role = msgspec.json.Decoder(_RoleBody).decode
+
+
+def parse_role(body: bytes) -> RoleOrder:
+    """Read the body of PUT /v1/role."""
+    try:
+        wanted = _decode_role(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequestError(f"body: {error}") from error
+    return RoleOrder(Role[wanted.role], wanted.epoch, wanted.reason[:500])
+
+
+def event_line(event: str | None, status: Json) -> bytes:
+    """One line of /v1/events: the status, with the event's name in front of it (the first line has none)."""
+    fields = dict(status) if event is None else {"event": event, **status}
+    return msgspec.json.encode(fields) + b"\n"
+
+
+def location_rows(table: LocationTable, aor: str | None, now: float) -> list[Json]:
+    """The contacts that can be reached, of one AOR ("user@domain" or a SIP URI) or of all."""
+    if aor is None:
+        wanted: Iterable[bytes] = table.aors()
+    else:
+        try:
+            wanted = [Uri.parse((aor if ":" in aor else f"sip:{aor}").encode()).aor()]
+        except ParseError as error:
+            raise BadRequestError(f"aor: {aor!r} is not a SIP URI: {error}") from error
+    return [_contact_row(key, binding, now) for key in wanted for binding in table.lookup(key, now)]
+
+
+def _contact_row(aor: bytes, binding: Binding, now: float) -> Json:
+    received = binding.received
+    return {
+        "aor": text(aor),
+        "contact": text(binding.uri),
+        "expires": round(binding.expires_at - now, 1),
+        "q": binding.q,
+        "received": f"{received.host}:{received.port}" if received else None,
+        "path": [text(uri) for uri in binding.path],
+        "call_id": text(binding.call_id),
+        "cseq": binding.cseq,
+        "user_agent": text(binding.user_agent),
+        "epoch": binding.epoch,
+    }
+
+
+def text(value: bytes) -> str:
+    """What came from the wire, for JSON."""
+    return value.decode("utf-8", "replace")
