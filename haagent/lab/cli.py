@@ -99,7 +99,7 @@ LogsOption = Annotated[Path | None, typer.Option("--logs", help="Copy logs and c
 
 
 @app.command()
-def demo(  # noqa: PLR0917 - typer makes options of them
+def demo(
     strategy: StrategyOption = Strategy.ON_MASTER,
     fault: Annotated[Fault, typer.Option("--fault", help="What happens to the master.")] = Fault.POWER,
     advert: AdvertOption = "100ms",  # type: ignore[assignment] # the parser makes it seconds
@@ -124,7 +124,7 @@ def demo(  # noqa: PLR0917 - typer makes options of them
 
 
 @app.command()
-def campaign(  # noqa: PLR0917 - typer makes options of them
+def campaign(
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="How many faults.")] = 10,
     strategy: StrategyOption = Strategy.ON_MASTER,
     fault: Annotated[Fault, typer.Option("--fault", help="What happens to the master.")] = Fault.POWER,

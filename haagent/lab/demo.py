@@ -89,11 +89,13 @@ class Demo:
         scenario.finish_ringing(calls)
         new = self._wait_for_other(old, at, options.advert)
         progress.advance(step)
-        outcome = self._outcome(options, old, new, at)
-        outcome.calls = (calls_before, sum(_is_kept(call) for call in calls))
+        until, kept = time.monotonic(), sum(_is_kept(call) for call in calls)
         again = scenario.call_again(options.calls)
         scenario.hang_up([*calls, *again])
-        outcome.options_answered = (scenario.ask_options(20), min(20, options.users))
+        answered = scenario.ask_options(20)
+        outcome = self._outcome(options, old, new, at, until)
+        outcome.calls = (calls_before, kept)
+        outcome.options_answered = (answered, min(20, options.users))
         after = pair.nodes[new].registered() if new else set()
         outcome.registrations = (len(before), len(after))
         outcome.lost_registrations = sorted((before | self._ledger.registered) - after)
@@ -107,20 +109,20 @@ class Demo:
         others = sight.who(Sort.ARP, at, time.monotonic()) - {old}
         return min(others, default=None)
 
-    def _outcome(self, options: Options, old: str, new: str | None, at: float) -> Outcome:
-        sight, now = self._watch.sight, time.monotonic()
-        switched = sight.switched(Sort.ARP, at, old) or now
+    def _outcome(self, options: Options, old: str, new: str | None, at: float, until: float) -> Outcome:
+        sight = self._watch.sight
+        switched = sight.switched(Sort.ARP, at, old) or until
         moments = [timeline.Moment(at, "laboratory", f"{options.fault} on {old}")]
         if new:
             moments += timeline.takeover(self._pair.nodes[new].history(), new, at)
-        moments += timeline.seen_by_client(sight, self._ledger, at, now, old)
+        moments += timeline.seen_by_client(sight, self._ledger, at, until, old)
         return Outcome(
             options=options,
             old=old,
             new=new,
-            icmp_gap_ms=_ms(sight.gap(Sort.ICMP, at, now).length),
-            sip_gap_ms=_ms(sight.gap(Sort.SIP, at, now).length),
-            owners=sorted(sight.who(Sort.ARP, switched + 0.1, now)),
+            icmp_gap_ms=_ms(sight.gap(Sort.ICMP, at, until).length),
+            sip_gap_ms=_ms(sight.gap(Sort.SIP, at, until).length),
+            owners=sorted(sight.who(Sort.ARP, switched + 0.1, until)),
             timeline=timeline.rows(moments, at),
         )
 

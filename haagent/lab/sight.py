@@ -71,6 +71,14 @@ class Sight:
                 return times[index]
         return None
 
+    def last(self, sort: Sort, owner: str, before: float) -> float | None:
+        """When the last answer of a node came before this time."""
+        times, owners = self.times[sort], self.owners[sort]
+        for index in range(bisect_left(times, before) - 1, -1, -1):
+            if owners[index] == owner:
+                return times[index]
+        return None
+
     def stalled(self, since: float, until: float) -> float:
         """The longest time in seconds for which the probe itself could not look."""
         times, lengths = self.times[Sort.STALL], self.owners[Sort.STALL]

@@ -47,13 +47,15 @@ def takeover(records: Sequence[Record], node: str, fault: float) -> list[Moment]
 
 
 def seen_by_client(sight: Sight, ledger: Ledger, fault: float, until: float, old: str) -> list[Moment]:
-    """What the client saw: the holes' ends, and the first of each answer that its calls waited for."""
+    """What the client saw: the last of the old node, the first of the new one, and what its calls waited for."""
     moments = []
     for sort in (Sort.ICMP, Sort.SIP):
-        gap = sight.gap(sort, fault, until)
-        moments.append(Moment(gap.start, "client", f"last {sort.name} answer of {gap.before or old}"))
-        if gap.end is not None:
-            moments.append(Moment(gap.end, "client", f"first {sort.name} answer of {gap.after}"))
+        switched = sight.switched(sort, fault, old)
+        last = sight.last(sort, old, switched or until)
+        if last is not None:
+            moments.append(Moment(last, "client", f"last {sort.name} answer of {old}"))
+        if switched is not None:
+            moments.append(Moment(switched, "client", f"first {sort.name} answer of its peer"))
     for name, detail, text in FIRSTS:
         times = [
             at

@@ -18,7 +18,7 @@ def test_rows_are_milliseconds_after_the_fault_in_order() -> None:
     ]
 
 
-def test_client_saw_the_ends_of_the_hole() -> None:
+def test_client_saw_the_last_answer_of_the_old_node_and_the_first_of_the_new() -> None:
     sight = Sight()
     for at, owner in ((9.9, "a"), (10.3, "b"), (10.31, "b")):
         sight.add(Sort.ICMP, at, owner)
@@ -26,9 +26,9 @@ def test_client_saw_the_ends_of_the_hole() -> None:
     texts = [m.text for m in seen_by_client(sight, Ledger(), 10.0, 10.32, "a")]
     assert texts == [
         "last ICMP answer of a",
-        "first ICMP answer of b",
+        "first ICMP answer of its peer",
         "last SIP answer of a",
-        "first SIP answer of b",
+        "first SIP answer of its peer",
     ]
 
 
