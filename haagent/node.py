@@ -307,8 +307,9 @@ class Node(NodeSteps):
         if not self._own.owns_vip:
             self._own.epoch = max(self._own.epoch, said.epoch)
             restarted = isinstance(said, Hello) and said.role is not NodeRole.MASTER
-            if restarted and was is not None and was.role is NodeRole.MASTER:
-                return self._peer_died("the peer's agent was started anew", now)
+            is_heir = restarted and was is not None and was.role is NodeRole.MASTER
+            if is_heir and self.role is NodeRole.BACKUP:
+                return self._take("the peer's agent was started anew", now)
             return []
         if said.role is NodeRole.MASTER:
             return self._on_second_master(said, now)

@@ -159,6 +159,14 @@ def test_the_death_of_the_sip_core_hands_over_at_once() -> None:
     assert (lan.a.node.role, lan.masters()) == (NodeRole.BACKUP, ["b"])
 
 
+def test_a_sip_core_that_is_back_while_the_peer_takes_over_leaves_no_fault() -> None:
+    lan = running(has_core=True)
+    lan.command(lan.a, lan.a.node.on_core(CoreState.DEAD, lan.now))
+    lan.command(lan.a, lan.a.node.on_core(CoreState.SYNCED, lan.now))
+    lan.run(5)
+    assert (lan.masters(), lan.a.node.role) == (["b"], NodeRole.BACKUP)
+
+
 def test_the_death_of_the_sip_core_without_a_peer_ends_in_fault_after_priority_0() -> None:
     lan = running(has_core=True, peer=False)
     effects = lan.a.node.on_core(CoreState.DEAD, lan.now)
@@ -231,6 +239,32 @@ def test_an_agent_that_is_started_anew_after_kill_9_does_not_take_the_vip_back()
     assert lan.masters() == ["b"]
 
 
+def test_a_master_that_comes_back_as_backup_was_started_anew_and_is_replaced_at_once() -> None:
+    lan = running(interval=1.0)
+    lan.cut(lan=False)
+    lan.kill_agent(lan.a)  # nobody tells the peer that the connection has ended
+    lan.heal()
+    lan.restart(lan.a)
+    began = lan.now
+    lan.run(1)
+    assert lan.became(lan.b, NodeRole.MASTER, began) < 2 * MS
+
+
+def test_priority_0_of_the_peer_is_believed_before_the_channel_tells() -> None:
+    lan = running(interval=1.0)
+    goodbye = Advertisement(51, 0, 1.0, lan.a.address)
+    lan.command(lan.b, lan.b.node.on_advertisement("sip0", goodbye, lan.now))
+    assert lan.b.node.role is NodeRole.MASTER
+
+
+def test_priority_0_of_a_stranger_is_not_believed_while_the_peer_says_it_serves() -> None:
+    lan = running(interval=1.0)
+    forged = Advertisement(51, 0, 1.0, 0x0A5800C8)
+    lan.command(lan.b, lan.b.node.on_advertisement("sip0", forged, lan.now))
+    lan.run(5)
+    assert lan.masters() == ["a"]
+
+
 def test_a_frozen_agent_loses_the_vip_and_re_elects_on_waking() -> None:
     lan = running(interval=0.1)
     lan.freeze(lan.a)
@@ -282,8 +316,10 @@ def test_fast_hello_replaces_a_dead_machine_within_12_ms() -> None:
     assert lan.became(lan.b, NodeRole.MASTER, began) < 12 * MS
 
 
-def test_vrrp_silence_alone_is_an_alarm_and_no_takeover_while_the_peer_says_it_serves() -> None:
+@pytest.mark.parametrize("phase", [0.0, 0.013, 0.05, 0.09])
+def test_vrrp_silence_alone_is_an_alarm_and_no_takeover_while_the_peer_says_it_serves(phase: float) -> None:
     lan = running(interval=0.1)
+    lan.run(phase)
     lan.cut(path=False)
     lan.run(5)
     assert lan.masters() == ["a"]
