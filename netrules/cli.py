@@ -15,12 +15,12 @@ from rich.markup import escape
 
 from netrules import health, host, iptables, render, xtables
 from netrules.errors import BadInputError, MissingPrivilegeError, RulesError
-from netrules.nftables import Flip, Nftables
+from netrules.nftables import Flip
 from netrules.ruleset import Backend, Role, Ruleset, Strategy, Vip, desired
 
 FAILED = 1
 WRONG_INPUT = 2
-LEASE_BY_HAND_MS = 10_000
+BY_HAND_MS = 10_000
 
 out = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
@@ -52,15 +52,19 @@ def show(
     strategy: StrategyOption = Strategy.ON_MASTER,
     backend: BackendOption = Backend.NFTABLES,
     lease: LeaseOption = False,
+    role: RoleOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print the rules that these VIPs need; touches nothing."""
     ruleset = _ruleset(vip, interface, strategy, backend, lease=lease)
+    hidden = role is not Role.MASTER
     texts = {f"nft {t.family} {t.name}": render.add_table(t) for t in ruleset.tables}
     if backend is Backend.IPTABLES:
         texts |= {
-            tool: xtables.restore_text(ruleset, tool, hidden=True) for tool in xtables.tools_for(ruleset)
+            tool: xtables.restore_text(ruleset, tool, hidden=hidden) for tool in xtables.tools_for(ruleset)
         }
+    elif role is not None and (flip := render.hide(ruleset) if hidden else render.show(ruleset, BY_HAND_MS)):
+        texts[f"nft as the {role}"] = flip
     texts["sysctl"] = "".join(f"{name.replace('/', '.')} = 1\n" for name in ruleset.sysctls)
     if as_json:
         out.print_json(json.dumps(texts))
@@ -79,23 +83,22 @@ def apply(
     lease: LeaseOption = False,
     role: RoleOption = None,
     dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
     state_dir: StateOption = host.STATE_DIR,
 ) -> None:
     """Bring this host to the rules; what is right already is left alone."""
     ruleset = _ruleset(vip, interface, strategy, backend, lease=lease)
     with _Told():
         steps = host.apply(ruleset, dry_run=dry_run, state_dir=state_dir)
-        _print_steps((step.text for step in steps), dry_run=dry_run)
         if role is not None and not dry_run:
-            flip = (
-                iptables.IptablesFlip(ruleset)
-                if backend is Backend.IPTABLES
-                else Flip(ruleset, LEASE_BY_HAND_MS)
-            )
+            by_tools = backend is Backend.IPTABLES
+            flip = iptables.IptablesFlip(ruleset) if by_tools else Flip(ruleset, BY_HAND_MS)
             flip.show() if role is Role.MASTER else flip.hide()
-            out.print(f"the VIPs are {'shown' if role is Role.MASTER else 'hidden'}")
-            if lease and role is Role.MASTER:
-                out.print(f"the lease runs out in {LEASE_BY_HAND_MS // 1000} s unless an agent renews it")
+    _print_steps((step.text for step in steps), dry_run=dry_run, as_json=as_json)
+    if role is not None and not dry_run and not as_json:
+        out.print(f"the VIPs are {'shown' if role is Role.MASTER else 'hidden'}")
+        if lease and role is Role.MASTER:
+            out.print(f"the lease runs out in {BY_HAND_MS // 1000} s unless an agent renews it")
 
 
 @app.command()
@@ -124,11 +127,13 @@ def check(
 
 
 @app.command()
-def remove(dry_run: DryRunOption = False, state_dir: StateOption = host.STATE_DIR) -> None:
+def remove(
+    dry_run: DryRunOption = False, as_json: JsonOption = False, state_dir: StateOption = host.STATE_DIR
+) -> None:
     """Take away every rule of ours and put the sysctls back."""
     with _Told():
-        steps = host.remove(dry_run=dry_run, nftables=Nftables(), state_dir=state_dir)
-    _print_steps((step.text for step in steps), dry_run=dry_run)
+        steps = host.remove(dry_run=dry_run, state_dir=state_dir)
+    _print_steps((step.text for step in steps), dry_run=dry_run, as_json=as_json)
 
 
 def main() -> None:
@@ -143,8 +148,11 @@ def _ruleset(
         return desired(strategy, backend, [Vip.parse(text, interface) for text in vips], lease=lease)
 
 
-def _print_steps(texts: Iterable[str], *, dry_run: bool) -> None:
+def _print_steps(texts: Iterable[str], *, dry_run: bool, as_json: bool) -> None:
     lines = list(texts)
+    if as_json:
+        out.print_json(json.dumps({"done": not dry_run, "steps": lines}))
+        return
     for text in lines:
         out.print(f"{'would ' if dry_run else ''}{escape(text)}")
     if not lines:

@@ -1,12 +1,15 @@
 """IO shell: what on this host would keep the rules from working, or hang clients after a takeover."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from netrules import host, iptables, sysctl
-from netrules.errors import RulesError
-from netrules.nftables import Nftables
+from netrules import diff, host, iptables, sysctl
+from netrules.errors import NftablesError, RulesError
+from netrules.nftables import LIBRARY, NftProgram, Tables, open_tables
 from netrules.ruleset import Backend, Role, Ruleset
+from netrules.run import run
 
 LOOSE = "net/netfilter/nf_conntrack_tcp_loose"
 
@@ -23,50 +26,65 @@ def check(
     ruleset: Ruleset,
     *,
     role: Role | None = None,
-    nftables: Nftables | None = None,
+    nftables: Tables | None = None,
     state_dir: Path = host.STATE_DIR,
 ) -> list[Problem]:
     """Compare the host with the ruleset; with a role, also whether the VIPs are shown or hidden."""
-    nft = nftables or Nftables()
-    found = [Problem(True, f"missing: {step.text}") for step in host.plan(ruleset, nft, state_dir=state_dir)]
-    if not found and role is not None:
-        found += _role_problems(ruleset, role, nft)
-    return found + _hanging_clients(nft)
-
-
-def _role_problems(ruleset: Ruleset, role: Role, nft: Nftables) -> list[Problem]:
-    hidden = iptables.is_hidden(ruleset) if ruleset.backend is Backend.IPTABLES else _is_hidden(ruleset, nft)
-    if hidden is None or hidden is (role is Role.BACKUP):
-        return []
-    return [Problem(True, f"the VIPs are {'hidden' if hidden else 'shown'}, which is wrong for the {role}")]
-
-
-def _is_hidden(ruleset: Ruleset, nft: Nftables) -> bool | None:
-    """None where neither hiding nor a lease is used: the address itself is the only switch."""
-    for table in ruleset.tables:
-        if table.name == "haagent_lease":
-            return not any(
-                "expires" in nft.text(f"set netdev {table.name} {s.name}") for s in table.sets if s.timeout
-            )
-    for table in ruleset.tables:
-        if table.name == "haagent_hide":
-            return all("elements" in nft.text(f"set netdev {table.name} {s.name}") for s in table.sets)
-    return None
-
-
-def _hanging_clients(nft: Nftables) -> list[Problem]:
-    """A TCP client whose connection the new master does not know must get a reset, not silence."""
+    found: list[Problem] = []
     try:
-        rules = nft.text("ruleset")
+        tables = nftables or open_tables()
+    except NftablesError as missing:
+        if ruleset.backend is Backend.NFTABLES:
+            return [Problem(True, str(missing))]
+        tables = None
+    if ruleset.backend is Backend.NFTABLES and isinstance(tables, NftProgram):
+        found.append(
+            Problem(True, f"{LIBRARY} is missing: without it nothing can be shown, hidden or leased")
+        )
+    steps = host.plan(ruleset, tables, state_dir=state_dir)
+    found += [Problem(True, f"missing: {step.text}") for step in steps]
+    if not steps:
+        found += [Problem(True, text) for text in _role_faults(ruleset, role, tables)]
+    return found + _hanging_clients(tables)
+
+
+def _role_faults(ruleset: Ruleset, role: Role | None, tables: Tables | None) -> list[str]:
+    if ruleset.backend is Backend.IPTABLES:
+        hidden = iptables.is_hidden(ruleset)
+        if role is None or hidden is None or hidden is (role is Role.BACKUP):
+            return []
+        return [f"the VIPs are {'hidden' if hidden else 'shown'}, which is wrong for the {role}"]
+    if tables is None:
+        return []
+    seen = {table.path: diff.observed(tables.listing(f"table {table.path}")) for table in ruleset.tables}
+    return diff.role_faults(ruleset, role, seen)
+
+
+def _hanging_clients(tables: Tables | None) -> list[Problem]:
+    """A TCP client whose connection the new master does not know must get a reset, not silence."""
+    if sysctl.read(LOOSE) != "0":
+        return []
+    lines: list[str] = []
+    if tables is not None:
+        lines += _listed(partial(tables.text, "ruleset"))
+    for tool in ("iptables", "ip6tables"):  # nftables does not show the legacy tools' rules
+        lines += _listed(partial(run, [tool, "-S"]))
+    if not any(_drops_invalid(line) for line in lines):
+        return []
+    text = (
+        "a rule drops ct state invalid and nf_conntrack_tcp_loose is 0: after a takeover TCP clients hang"
+        " instead of getting a reset; set net.netfilter.nf_conntrack_tcp_loose=1"
+    )
+    return [Problem(False, text)]
+
+
+def _listed(listing: Callable[[], str]) -> list[str]:
+    try:
+        return listing().splitlines()
     except RulesError:
         return []
-    drops_invalid = any(
-        "ct state" in line and "invalid" in line and "drop" in line for line in rules.splitlines()
-    )
-    if drops_invalid and sysctl.read(LOOSE) == "0":
-        text = (
-            "a rule drops ct state invalid and nf_conntrack_tcp_loose is 0: after a takeover TCP clients hang"
-            " instead of getting a reset; set net.netfilter.nf_conntrack_tcp_loose=1"
-        )
-        return [Problem(False, text)]
-    return []
+
+
+def _drops_invalid(line: str) -> bool:
+    words = line.lower()  # `ct state invalid drop`, `--ctstate INVALID -j DROP`, `--state INVALID -j DROP`
+    return "state " in words and "invalid" in words and "drop" in words

@@ -3,25 +3,34 @@
 What is there is read through `-S`, in the words of the tool itself, so that nothing is done twice.
 """
 
-from netrules.errors import RulesError
-from netrules.ruleset import Ruleset, Strategy
+from collections.abc import Sequence
+from pathlib import Path
+
+from netrules.errors import BadInputError, RulesError
+from netrules.ruleset import Backend, Ruleset, Strategy
 from netrules.run import run
-from netrules.xtables import CHAIN_IN, CHAIN_OUT, TOOLS, Chains, chains, restore_text, tools_for
+from netrules.xtables import CHAIN_IN, CHAIN_OUT, HOOKS, TOOLS, Chains, chains, holds, restore_text, tools_for
 
-_HOOKS = (("INPUT", CHAIN_IN), ("OUTPUT", CHAIN_OUT))
+# a legacy tool has been used in this namespace if its list of tables is not empty
+_LEGACY = tuple(Path(f"/proc/thread-self/net/{name}_tables_names") for name in ("ip", "ip6", "arp"))
 
 
-def is_applied(tool: str) -> bool:
-    """Whether our chains and their jumps are there; what they hold depends on the role."""
-    listing = run([tool, "-S"]).splitlines()
-    return all(f"-A {hook} -j {chain}" in listing for hook, chain in _HOOKS)
+def is_applied(ruleset: Ruleset, tool: str) -> bool:
+    """Whether the tool holds our jumps and the rules of the one role or the other."""
+    listing = run([tool, "-S"])
+    return any(holds(listing, chains(ruleset, tool, hidden=hidden)) for hidden in (True, False))
 
 
 def is_hidden(ruleset: Ruleset) -> bool | None:
     """Whether every tool holds the BACKUP's rules; None where the address itself is the only switch."""
     if ruleset.strategy is Strategy.ON_MASTER:
         return None
-    return all(_drops(tool) == _size(chains(ruleset, tool, hidden=True)) for tool in tools_for(ruleset))
+    return all(holds(run([tool, "-S"]), chains(ruleset, tool, hidden=True)) for tool in tools_for(ruleset))
+
+
+def legacy_in_use() -> bool:
+    """Whether tables of the legacy tools are loaded here; what nftables does not show."""
+    return any(path.exists() and path.read_text() for path in _LEGACY)
 
 
 def fill(ruleset: Ruleset, *, hidden: bool) -> None:
@@ -33,7 +42,7 @@ def fill(ruleset: Ruleset, *, hidden: bool) -> None:
         else:
             run([f"{tool}-restore", "--noflush"], text=restore_text(ruleset, tool, hidden=hidden))
         listing = run([tool, "-S"]).splitlines()
-        for hook, chain in _HOOKS:
+        for hook, chain in HOOKS:
             if f"-A {hook} -j {chain}" not in listing:
                 run([tool, "-I", hook, "-j", chain])
 
@@ -46,16 +55,16 @@ def applied() -> list[str]:
             listing = run([tool, "-S"]).splitlines()
         except RulesError:
             continue
-        if any(f"-N {chain}" in listing for _, chain in _HOOKS):
+        if any(f"-N {chain}" in listing for _, chain in HOOKS):
             found.append(tool)
     return found
 
 
-def remove() -> None:
-    """Take our chains out of every tool that has them."""
-    for tool in applied():
+def remove(tools: Sequence[str]) -> None:
+    """Take our chains out of these tools."""
+    for tool in tools:
         listing = run([tool, "-S"]).splitlines()
-        for hook, chain in _HOOKS:
+        for hook, chain in HOOKS:
             for _ in range(listing.count(f"-A {hook} -j {chain}")):
                 run([tool, "-D", hook, "-j", chain])
             if f"-N {chain}" in listing:
@@ -67,6 +76,8 @@ class IptablesFlip:
     """Shows and hides by forking the tools; there is no lease to renew."""
 
     def __init__(self, ruleset: Ruleset) -> None:
+        if ruleset.backend is not Backend.IPTABLES:
+            raise BadInputError(f"backend: {ruleset.backend} is flipped by Flip")
         self._ruleset = ruleset
 
     def show(self) -> None:
@@ -91,13 +102,3 @@ def _fill_arptables(wanted: Chains) -> None:
             run(["arptables", "-I", chain, *rule])
         for _ in range(sum(line.startswith(f"-A {chain} ") for line in listing)):
             run(["arptables", "-D", chain, str(len(rules) + 1)])
-
-
-def _size(content: Chains) -> int:
-    return len(content.incoming) + len(content.outgoing)
-
-
-def _drops(tool: str) -> int:
-    return sum(
-        line.startswith((f"-A {CHAIN_IN} ", f"-A {CHAIN_OUT} ")) for line in run([tool, "-S"]).splitlines()
-    )

@@ -1,15 +1,33 @@
-"""IO shell: nftables through libnftables in this process: one call, one transaction, no fork."""
+"""IO shell: nftables through libnftables in this process: one call, one transaction, no fork.
+
+Where the library is missing, the `nft` program does for what is applied once; `Flip` will have the library.
+"""
 
 import ctypes
 import json
-import os
+from typing import Protocol
 
 from netrules import render
-from netrules.errors import LeaseLapsedError, MissingPrivilegeError, NftablesError
-from netrules.ruleset import Ruleset
+from netrules.errors import BadInputError, LeaseLapsedError, MissingPrivilegeError, NftablesError, RulesError
+from netrules.ruleset import Backend, Ruleset
+from netrules.run import run
 
 LIBRARY = "libnftables.so.1"
 _OUTPUT_JSON = 1 << 4
+_SAID = 300  # characters; nft quotes the whole of a long line that it refuses
+
+
+class Tables(Protocol):
+    """What carries out and lists nft's words."""
+
+    def run(self, text: bytes) -> None:
+        """Carry out one transaction."""
+
+    def listing(self, what: str) -> list[dict[str, object]]:
+        """The objects of `nft -j list WHAT`."""
+
+    def text(self, what: str) -> str:
+        """What `nft list WHAT` prints."""
 
 
 class Nftables:
@@ -40,7 +58,7 @@ class Nftables:
             said = self._library.nft_ctx_get_error_buffer(self._context).decode(errors="replace").strip()
             if "Operation not permitted" in said:
                 raise MissingPrivilegeError(f"nftables needs CAP_NET_ADMIN: {said.splitlines()[0]}")
-            raise NftablesError(said or "libnftables failed without a word")
+            raise NftablesError(said[:_SAID] or "libnftables failed without a word")
 
     def listing(self, what: str) -> list[dict[str, object]]:
         """The objects of `nft -j list WHAT`."""
@@ -64,11 +82,49 @@ class Nftables:
             self._library.nft_ctx_free(self._context)
             self._context = None
 
+    def __del__(self) -> None:
+        if hasattr(self, "_context"):
+            self.close()
+
+
+class NftProgram:
+    """The same by forking `nft` (10 ms and more a call)."""
+
+    def run(self, text: bytes) -> None:
+        """Carry out one transaction."""
+        run(["nft", "-f", "-"], text=text.decode())
+
+    def listing(self, what: str) -> list[dict[str, object]]:
+        """The objects of `nft -j list WHAT`."""
+        objects: list[dict[str, object]] = json.loads(run(["nft", "-j", "list", *what.split()]))["nftables"]
+        return objects
+
+    def text(self, what: str) -> str:
+        """What `nft list WHAT` prints."""
+        return run(["nft", "list", *what.split()])
+
+
+def open_tables() -> Tables:
+    """The library, else the program; NftablesError when this host has neither."""
+    try:
+        return Nftables()
+    except NftablesError as missing:
+        program = NftProgram()
+        try:
+            program.listing("tables")
+        except RulesError:
+            raise missing from None
+        return program
+
 
 class Flip:
     """Shows, hides and renews, each by one prebuilt transaction (0.2 ms)."""
 
     def __init__(self, ruleset: Ruleset, lease_ms: int, nftables: Nftables | None = None) -> None:
+        if ruleset.backend is not Backend.NFTABLES:
+            raise BadInputError(f"backend: {ruleset.backend} is flipped by IptablesFlip")
+        if ruleset.lease and lease_ms < 1:  # nft takes 0 for "for ever"
+            raise BadInputError(f"lease: {lease_ms} ms is below 1 ms")
         self._nftables = nftables or Nftables()
         self._show = render.show(ruleset, lease_ms).encode()
         self._hide = render.hide(ruleset).encode()
@@ -91,25 +147,7 @@ class Flip:
         try:
             self._nftables.run(self._refresh)
         except NftablesError as error:
-            if "No such file or directory" in str(error) or os.strerror(2) in str(error):
+            # the kernel's word; a table or set that is missing is libnftables' own: "did you mean"
+            if "Could not process rule: No such file or directory" in str(error):
                 raise LeaseLapsedError("the lease of the virtual IP had run out") from error
             raise
-
-
-def digests(nftables: Nftables) -> dict[str, str]:
-    """The comment of each table of ours that the kernel holds, by 'family name'."""
-    found = {}
-    for entry in nftables.listing("tables"):
-        table = entry.get("table")
-        if isinstance(table, dict) and str(table.get("name", "")).startswith("haagent_"):
-            path = f"{table['family']} {table['name']}"
-            found[path] = _comment(nftables, path)
-    return found
-
-
-def _comment(nftables: Nftables, path: str) -> str:
-    """nft 1.0.6 leaves the comment out of its JSON."""
-    for line in nftables.text(f"table {path}").splitlines()[:3]:
-        if line.strip().startswith("comment "):
-            return line.strip()[len('comment "') : -1]
-    return ""

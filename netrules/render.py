@@ -1,29 +1,24 @@
-"""Sans-IO: rules as nft text. A table carries the digest of what it should hold, to compare by."""
+"""Sans-IO: rules as nft text. Each rule carries the digest of its table, to compare by."""
 
 import hashlib
 
-from netrules.ruleset import NftSet, Ruleset, Table
+from netrules.ruleset import HIDE, LEASE, NftSet, Ruleset, Table
 
 
 def digest(table: Table) -> str:
     """A short name for exactly this content."""
-    return hashlib.blake2b(_body(table).encode(), digest_size=6).hexdigest()
+    return hashlib.blake2b(_body(table, "").encode(), digest_size=6).hexdigest()
 
 
 def comment(table: Table) -> str:
-    """What the table's comment says."""
+    """What each rule's comment says."""
     return f"haagent {digest(table)}"
 
 
 def add_table(table: Table) -> str:
     """The text that makes the table; an older one of that name is replaced in the same transaction."""
-    whole = f'table {table.family} {table.name} {{\n  comment "{comment(table)}"\n{_body(table)}}}\n'
-    return f"add table {table.family} {table.name}\ndelete table {table.family} {table.name}\n{whole}"
-
-
-def delete_table(table: Table) -> str:
-    """The text that removes the table."""
-    return f"delete table {table.family} {table.name}\n"
+    body = _body(table, f' comment "{comment(table)}"')
+    return f"add table {table.path}\ndelete table {table.path}\ntable {table.path} {{\n{body}}}\n"
 
 
 def show(ruleset: Ruleset, lease_ms: int) -> str:
@@ -38,15 +33,17 @@ def hide(ruleset: Ruleset) -> str:
 
 def refresh(ruleset: Ruleset, lease_ms: int) -> str:
     """One transaction that fails as a whole when the lease has run out before."""
-    delete = "".join(
-        f"delete element {_path(table, s)} {{ {e} }}\n"
-        for table, s in _lease_sets(ruleset)
-        for e in _elements(table, s)
-    )
+    delete = "".join(f"delete element {path} {{ {e} }}\n" for path, e in _lease_elements(ruleset))
     return delete + _add_lease(ruleset, lease_ms)
 
 
-def _body(table: Table) -> str:
+def leases(table: Table) -> list[tuple[NftSet, NftSet]]:
+    """Each set of VIPs with the set that holds their leases."""
+    by_name = {s.name: s for s in table.sets}
+    return [(by_name[s.name.removeprefix("lease_")], s) for s in table.sets if s.timeout]
+
+
+def _body(table: Table, mark: str) -> str:
     lines = []
     for s in table.sets:
         flags = " flags timeout;" if s.timeout else ""
@@ -54,26 +51,17 @@ def _body(table: Table) -> str:
         lines.append(f"  set {s.name} {{ {s.kind};{flags}{elements} }}")
     for chain in table.chains:
         lines.append(f"  chain {chain.name} {{ {chain.hook}")
-        lines += [f"    {rule}" for rule in chain.rules]
+        lines += [f"    {rule}{mark}" for rule in chain.rules]
         lines.append("  }")
     return "\n".join(lines) + "\n"
 
 
 def _path(table: Table, s: NftSet) -> str:
-    return f"{table.family} {table.name} {s.name}"
+    return f"{table.path} {s.name}"
 
 
 def _hidden_sets(ruleset: Ruleset) -> list[tuple[Table, NftSet]]:
-    return [(t, s) for t in ruleset.tables if t.name == "haagent_hide" for s in t.sets]
-
-
-def _lease_sets(ruleset: Ruleset) -> list[tuple[Table, NftSet]]:
-    return [(t, s) for t in ruleset.tables if t.name == "haagent_lease" for s in t.sets if s.timeout]
-
-
-def _elements(table: Table, lease_set: NftSet) -> tuple[str, ...]:
-    name = lease_set.name.removeprefix("lease_")
-    return next(s.elements for s in table.sets if s.name == name)
+    return [(t, s) for t in ruleset.tables if t.name == HIDE for s in t.sets]
 
 
 def _unhide(ruleset: Ruleset) -> str:
@@ -87,12 +75,22 @@ def _add_hidden(ruleset: Ruleset) -> str:
 
 
 def _drop_lease(ruleset: Ruleset) -> str:
-    return "".join(f"flush set {_path(t, s)}\n" for t, s in _lease_sets(ruleset))
+    return "".join(
+        f"flush set {_path(t, lease)}\n" for t in ruleset.tables if t.name == LEASE for _, lease in leases(t)
+    )
 
 
 def _add_lease(ruleset: Ruleset, lease_ms: int) -> str:
     return "".join(
-        f"add element {_path(t, s)} {{ {e} timeout {lease_ms}ms }}\n"
-        for t, s in _lease_sets(ruleset)
-        for e in _elements(t, s)
+        f"add element {path} {{ {e} timeout {lease_ms}ms }}\n" for path, e in _lease_elements(ruleset)
     )
+
+
+def _lease_elements(ruleset: Ruleset) -> list[tuple[str, str]]:
+    return [
+        (_path(t, lease), element)
+        for t in ruleset.tables
+        if t.name == LEASE
+        for vips, lease in leases(t)
+        for element in vips.elements
+    ]

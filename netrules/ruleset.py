@@ -5,6 +5,9 @@ Tables, all for nftables:
     netdev haagent_hide   on-both: the VIPs in its sets are hidden: no ARP, no NDP, nothing in, nothing out
     netdev haagent_lease  nothing to or from a VIP, its ARP and NDP, unless an element with a timeout lives
 The state that `desired` describes is the BACKUP's: hidden, no lease. `Flip` shows and hides.
+
+The netdev tables hang on the VIP's own interface. A host with a second interface in the same LAN answers ARP
+for every address on each of them (arp_ignore 0): name the VIP on one, and set arp_ignore=1 for the other.
 """
 
 import ipaddress
@@ -16,7 +19,11 @@ from netrules.errors import BadInputError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+GUARD, HIDE, LEASE = "haagent_guard", "haagent_hide", "haagent_lease"
 NONLOCAL_BIND = ("net/ipv4/ip_nonlocal_bind", "net/ipv6/ip_nonlocal_bind")
+
+IFNAMSIZ = 16  # linux/if.h, with its closing NUL
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 
 
 class Strategy(StrEnum):
@@ -47,6 +54,19 @@ class Vip:
     address: Address
     interface: str
 
+    def __post_init__(self) -> None:
+        address, interface = self.address, self.interface
+        if isinstance(address, ipaddress.IPv6Address) and (address.scope_id or address.ipv4_mapped):
+            raise BadInputError(f"vip: {address} has a zone or maps an IPv4 address; give the address alone")
+        if address.is_multicast or address.is_unspecified or address.is_loopback or address == _BROADCAST:
+            raise BadInputError(f"vip: {address} is not a unicast address of a LAN")
+        # dev_valid_name() of the kernel, and what would end a string of nft
+        bad = interface in ("", ".", "..") or set(interface) & set('/:"') or not interface.isprintable()
+        if bad or " " in interface or len(interface.encode()) > IFNAMSIZ - 1:
+            raise BadInputError(
+                f"interface: {interface!r} is not an interface name (1 to {IFNAMSIZ - 1} bytes, no / : blank)"
+            )
+
     @classmethod
     def parse(cls, text: str, interface: str) -> "Vip":
         """Read an address; a prefix length other than that of one host is refused."""
@@ -54,12 +74,10 @@ class Vip:
             host = ipaddress.ip_interface(text)
         except ValueError:
             raise BadInputError(f"vip: {text!r} is not an IP address") from None
+        if "%" in text:
+            raise BadInputError(f"vip: {text} has a zone; give the address alone")
         if host.network.num_addresses != 1:
             raise BadInputError(f"vip: {text} names a network; a VIP is one host address (/32, /128)")
-        if host.ip.is_multicast or host.ip.is_unspecified or host.ip.is_loopback:
-            raise BadInputError(f"vip: {text} is not a unicast address of a LAN")
-        if not interface or len(interface) > 15 or "/" in interface or '"' in interface:
-            raise BadInputError(f"interface: {interface!r} is not an interface name (1 to 15 characters)")
         return cls(host.ip, interface)
 
 
@@ -90,6 +108,11 @@ class Table:
     name: str
     sets: tuple[NftSet, ...]
     chains: tuple[Chain, ...]
+
+    @property
+    def path(self) -> str:
+        """How nft names it: 'family name'."""
+        return f"{self.family} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +178,16 @@ def _guard(vips: Sequence[Vip]) -> Table:
         rules.append("ip6 saddr @v6 fib saddr type != local counter drop")
     sets = tuple(s for s in _sets(vips) if s.name != "nd6")
     chain = Chain("output", "type filter hook output priority -300; policy accept;", tuple(rules))
-    return Table("inet", "haagent_guard", sets, (chain,))
+    return Table("inet", GUARD, sets, (chain,))
 
 
 def _hide(vips: Sequence[Vip]) -> Table:
-    return Table("netdev", "haagent_hide", _sets(vips), _chains(vips, -500, ""))
+    return Table("netdev", HIDE, _sets(vips), _chains(vips, -500, ""))
 
 
 def _lease(vips: Sequence[Vip]) -> Table:
     sets = _sets(vips) + _sets(vips, "lease_", timeout=True, empty=True)
-    return Table("netdev", "haagent_lease", sets, _chains(vips, -490, "lease_"))
+    return Table("netdev", LEASE, sets, _chains(vips, -490, "lease_"))
 
 
 def _chains(vips: Sequence[Vip], priority: int, unless: str) -> tuple[Chain, ...]:

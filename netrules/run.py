@@ -1,10 +1,20 @@
 """IO shell: runs a tool with a time limit; what goes wrong comes back as one typed error."""
 
 import subprocess
+from pathlib import Path
 
 from netrules.errors import MissingPrivilegeError, RulesError
 
 TIME_LIMIT = 5.0
+CAP_NET_ADMIN = 12  # linux/capability.h
+
+
+def require_net_admin() -> None:
+    """MissingPrivilegeError when this thread may not change packet rules."""
+    for line in Path("/proc/thread-self/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "CapEff" and not int(value, 16) >> CAP_NET_ADMIN & 1:
+            raise MissingPrivilegeError("CAP_NET_ADMIN is missing: packet rules need it; run as root")
 
 
 def run(argv: list[str], *, text: str = "") -> str:
