@@ -182,11 +182,16 @@ class SipCore:
 
     def _refuse(self, error: ParseError, source: Hop, now: float) -> None:
         self.bad += 1
-        request = error.partial
-        if request is None or not may_answer(source):
+        if error.partial is None or not may_answer(source):
             return
-        data = build_response(request, error.status, error.reason.encode(), to_tag=own_tag(request))
-        self.outbox.append(Send(data, reply_hop(with_received(request, source), source)))
+        request: Request | None
+        try:
+            request = with_received(error.partial, source)
+        except ParseError as again:  # as bad as before, but its Via is right now
+            request = again.partial
+        if request is not None:
+            data = build_response(request, error.status, error.reason.encode(), to_tag=own_tag(request))
+            self.outbox.append(Send(data, reply_hop(request, source)))
 
     def _wait(self, data: bytes, source: Hop, now: float) -> None:
         self._age(now)
