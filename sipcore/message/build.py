@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from sipcore.message.message import Request, Response
-from sipcore.message.parser import reason_phrase
+from sipcore.message.message import Message, Request, Response
+from sipcore.message.status import reason_phrase
 
 Headers = Iterable[tuple[bytes, bytes]]
+
+_COPIED = (b"from", b"to", b"call-id", b"cseq")
 
 
 def build_response(
@@ -17,20 +19,24 @@ def build_response(
     headers: Headers = (),
     body: bytes = b"",
 ) -> bytes:
-    """A response; Via, From, To, Call-ID, CSeq are copied, `to_tag` is added when the request has none."""
-    out = [b"SIP/2.0 %d %s" % (status, reason or reason_phrase(status))]
-    head, index = request.head, request.index
-    out += [head[at] for at in index[b"via"]]
-    for name in (b"from", b"to", b"call-id", b"cseq"):
-        line = head[index[name][0]]
-        if name == b"to" and to_tag and not request.to_tag:
-            line += b";tag=" + to_tag
-        out.append(line)
-    if status == 100 and b"timestamp" in index:
-        out.append(head[index[b"timestamp"][0]])
+    """A response; Via, From, To, Call-ID, CSeq are copied, `to_tag` is added when the request has none.
+
+    Of a request that was refused by the parser it copies what is there.
+    """
+    names, head = request.names, request.head
+    out = [b"SIP/2.0 %d %b" % (status, reason or reason_phrase(status))]
+    out += [line for line, known in zip(head, names, strict=True) if known == b"via"]
+    for name in _COPIED:
+        if name in names:
+            line = head[names.index(name)]
+            if name == b"to" and to_tag and not request.to_tag:
+                line += b";tag=" + to_tag
+            out.append(line)
+    if status == 100 and b"timestamp" in names:
+        out.append(head[names.index(b"timestamp")])
     out += [name + b": " + value for name, value in headers]
-    out.append(b"Content-Length: %d" % len(body))
-    return b"\r\n".join(out) + b"\r\n\r\n" + body
+    out += (b"Content-Length: %d" % len(body), b"", body)
+    return b"\r\n".join(out)
 
 
 def build_request(
@@ -38,32 +44,44 @@ def build_request(
 ) -> bytes:
     """A request with these headers, in this order, and Content-Length."""
     out = [method + b" " + uri + b" SIP/2.0", *(name + b": " + value for name, value in headers)]
-    out.append(b"Content-Length: %d" % len(body))
-    return b"\r\n".join(out) + b"\r\n\r\n" + body
+    out += (b"Content-Length: %d" % len(body), b"", body)
+    return b"\r\n".join(out)
 
 
 def build_ack(invite: Request, response: Response) -> bytes:
     """The ACK of a final response other than 2xx: To is the response's, the rest is the INVITE's."""
-    to = response.head[response.index[b"to"][0]]
-    return _same_hop(invite, b"ACK", to)
+    return _same_hop(invite, b"ACK", _line(response, b"to"))
 
 
 def build_cancel(invite: Request) -> bytes:
     """The CANCEL of an INVITE that was sent: same top Via, same everything that matching looks at."""
-    return _same_hop(invite, b"CANCEL", invite.head[invite.index[b"to"][0]])
+    return _same_hop(invite, b"CANCEL", _line(invite, b"to"))
 
 
 def _same_hop(invite: Request, method: bytes, to: bytes) -> bytes:
-    head, index = invite.head, invite.index
-    out = [
+    out = (
         method + b" " + invite.uri + b" SIP/2.0",
         b"Via: " + bytes(invite.top_via),
-        head[index[b"from"][0]],
+        _line(invite, b"from"),
         to,
-        head[index[b"call-id"][0]],
-        b"CSeq: %d %s" % (invite.cseq, method),
+        _line(invite, b"call-id"),
+        b"CSeq: %d %b" % (invite.cseq, method),
         b"Max-Forwards: 70",
-    ]
-    out += [head[at] for at in index.get(b"route", ())]
-    out.append(b"Content-Length: 0")
-    return b"\r\n".join(out) + b"\r\n\r\n"
+        *_lines(invite, b"route"),
+        b"Content-Length: 0",
+        b"",
+        b"",
+    )
+    return b"\r\n".join(out)
+
+
+def _line(message: Message, name: bytes) -> bytes:
+    names = message.names
+    return message.head[names.index(name)] if name in names else b""
+
+
+def _lines(message: Message, name: bytes) -> list[bytes]:
+    names = message.names
+    if name not in names:
+        return []
+    return [line for line, known in zip(message.head, names, strict=True) if known == name]

@@ -1,78 +1,58 @@
 """Sans-IO: edits by splicing: what is not touched leaves byte for byte."""
 
-from sipcore.message.message import Message, Request
+from sipcore.message.headers import long_name
+from sipcore.message.message import Message
 from sipcore.message.params import value_spans
-from sipcore.message.parser import long_name
-
-Line = bytes | None
 
 
 class Edit:
-    """Collects changes to a message's lines; `build` joins them.  Names are given as they go on the wire."""
+    """Collects changes to a message's lines; `build` joins them. Names are given as they go on the wire."""
 
-    __slots__ = ("_body", "_lines", "_message")
+    __slots__ = ("_body", "_head", "_names")
 
     def __init__(self, message: Message) -> None:
-        self._message = message
-        self._lines: list[Line] = list(message.head)
+        self._head = message.head.copy()
+        self._names = message.names.copy()
         self._body = message.body
 
     def request_uri(self, uri: bytes) -> None:
         """Put another URI on the request line."""
-        assert isinstance(self._message, Request)
-        method = self._message.head[0].partition(b" ")[0]
-        self._lines[0] = method + b" " + uri + b" SIP/2.0"
+        method, _, _ = self._head[0].partition(b" ")
+        self._head[0] = method + b" " + uri + b" SIP/2.0"
 
     def insert_first(self, name: bytes, value: bytes) -> None:
         """A new line above the first one of that header, or under the start line."""
-        at = self._first(name)
-        new = name + b": " + value
-        if at is None:
-            at = 0
-            self._lines[0] = _join(self._lines[0], new)
-        else:
-            self._lines[at] = _join(new, self._lines[at])
+        long = long_name(name)
+        at = self._names.index(long) if long in self._names else 1
+        self._names.insert(at, long)
+        self._head.insert(at, name + b": " + value)
 
     def append(self, name: bytes, value: bytes) -> None:
         """A new line at the end of the headers."""
-        self._lines.append(name + b": " + value)
+        self._names.append(long_name(name))
+        self._head.append(name + b": " + value)
 
     def replace(self, name: bytes, value: bytes) -> None:
         """Replace the value of the first line of that header; append it when there is none."""
-        at = self._first(name)
-        if at is None:
-            self.append(name, value)
+        long = long_name(name)
+        if long in self._names:
+            self._head[self._names.index(long)] = name + b": " + value
         else:
-            self._lines[at] = name + b": " + value
+            self.append(name, value)
 
     def replace_first_value(self, name: bytes, value: bytes) -> None:
         """Replace the first comma-separated value of the first line of that header."""
-        at = self._first(name)
-        if at is None:
-            self.append(name, value)
-            return
-        line = self._lines[at] or b""
-        colon = line.index(b":") + 1
-        _, end = value_spans(line[colon:])[0]
-        self._lines[at] = line[:colon] + b" " + value + line[colon + end :]
+        self._splice(name, value)
 
     def remove_first_value(self, name: bytes) -> None:
         """Cut the first comma-separated value, and the line with it if that was its only one."""
-        at = self._first(name)
-        if at is None:
-            return
-        line = self._lines[at] or b""
-        colon = line.index(b":") + 1
-        spans = value_spans(line[colon:])
-        if len(spans) == 1:
-            self._lines[at] = None
-        else:
-            self._lines[at] = line[:colon] + b" " + line[colon + spans[1][0] :].lstrip()
+        self._splice(name, None)
 
     def remove(self, name: bytes) -> None:
         """Cut every line of that header."""
-        for at in self._message.index.get(long_name(name), ()):
-            self._lines[at] = None
+        long = long_name(name)
+        while long in self._names:
+            self._cut(self._names.index(long))
 
     def body(self, content_type: bytes, data: bytes) -> None:
         """Put in another body."""
@@ -82,14 +62,26 @@ class Edit:
 
     def build(self) -> bytes:
         """The message as it now is."""
-        return b"\r\n".join([line for line in self._lines if line is not None]) + b"\r\n\r\n" + self._body
+        return b"\r\n".join((*self._head, b"", self._body))
 
-    def _first(self, name: bytes) -> int | None:
-        for at in self._message.index.get(long_name(name), ()):
-            if self._lines[at] is not None:
-                return at
-        return None
+    def _splice(self, name: bytes, value: bytes | None) -> None:
+        long = long_name(name)
+        if long not in self._names:
+            if value is not None:
+                self.append(name, value)
+            return
+        at = self._names.index(long)
+        line = self._head[at]
+        field, _, old = line.partition(b":")
+        # the first value ends at a comma; most lines have one value only
+        end = value_spans(old)[0][1] if b"," in old else len(old)
+        if value is not None:
+            self._head[at] = field + b": " + value + old[end:]
+        elif end == len(old):
+            self._cut(at)
+        else:
+            self._head[at] = field + b": " + old[end + 1 :].lstrip()
 
-
-def _join(above: Line, below: Line) -> bytes:
-    return (above or b"") + b"\r\n" + (below or b"")
+    def _cut(self, at: int) -> None:
+        del self._head[at]
+        del self._names[at]

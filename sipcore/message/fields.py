@@ -1,19 +1,13 @@
 """Sans-IO: the header values that routing reads: Via and name-addr (RFC 3261 sections 20.42 and 20.10)."""
 
-import re
 from dataclasses import dataclass, field
 from typing import Self
 
 from sipcore.errors import ParseError
-from sipcore.message.params import Params, join_params, parse_params
+from sipcore.message.grammar import QUOTED_STRING, USUAL_VIA, VIA
+from sipcore.message.params import Params, join_params, parse_params, plain_params
 
 MAX_PORT = 65535
-
-_VIA = re.compile(
-    rb"\s*SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9.!%*_+`'~-]+)\s+(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)\s*(?::\s*(\d{1,5}))?\s*(;.*)?$",
-    re.DOTALL | re.IGNORECASE,
-)
-_NAME_ADDR = re.compile(rb'\s*((?:"(?:[^"\\]|\\.)*"|[^<"])*?)\s*<([^<>]*)>\s*(;.*)?$', re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -28,14 +22,21 @@ class Via:
     @classmethod
     def parse(cls, value: bytes) -> Self:
         """Read one value (no comma list)."""
-        found = _VIA.match(value)
-        if found is None:
-            raise ParseError("Bad Via")
-        transport, host, port, rest = found.groups()
-        number = int(port) if port else None
-        if number is not None and number > MAX_PORT:
-            raise ParseError("Bad Via: port over 65535")
-        return cls(transport.upper(), host, number, parse_params(rest) if rest else {})
+        found = USUAL_VIA.match(value)
+        if found is not None:
+            transport, host, digits, rest = found.groups()
+            params = plain_params(rest) if rest else {}
+        else:
+            found = VIA.match(b" ".join(value.split()))
+            if found is None:
+                raise ParseError("Bad Via")
+            transport, host, digits, rest = found.groups()
+            transport = transport.upper()
+            params = parse_params(rest) if rest else {}
+        port = int(digits) if digits else None
+        if port is not None and port > MAX_PORT:
+            raise ParseError(f"Bad Via: port over {MAX_PORT}")
+        return cls(transport, host, port, params)
 
     @property
     def branch(self) -> bytes:
@@ -64,14 +65,29 @@ class NameAddr:
     @classmethod
     def parse(cls, value: bytes) -> Self:
         """Read one value; without angle brackets every parameter belongs to the header (section 20.10)."""
-        found = _NAME_ADDR.match(value)
-        if found is not None:
-            display, uri, rest = found.groups()
-            return cls(display.strip(), uri.strip(), parse_params(rest) if rest else {})
-        uri, semicolon, rest = value.strip().partition(b";")
-        if not uri or b"<" in value or b">" in value or b'"' in uri or b" " in uri.strip() or b":" not in uri:
+        value = value.strip()
+        after = 0
+        if value[:1] == b'"':
+            quoted = QUOTED_STRING.match(value)
+            if quoted is None:
+                raise ParseError("Bad address: unbalanced quotes")
+            after = quoted.end()
+        display, opening, rest = value[after:].partition(b"<")
+        if not opening or (not after and b";" in display):  # ...;param="<" of an addr-spec
+            return cls._parse_addr_spec(value)
+        uri, closing, params = rest.partition(b">")
+        uri, params = uri.strip(), params.strip()
+        if not closing or b"<" in uri or b'"' in display or params[:1] not in b";" or b":" not in uri:
             raise ParseError("Bad address")
-        return cls(b"", uri.strip(), parse_params(rest) if semicolon else {})
+        return cls((value[:after] + display).strip(), uri, parse_params(params) if params else {})
+
+    @classmethod
+    def _parse_addr_spec(cls, value: bytes) -> Self:
+        uri, _, params = value.partition(b";")
+        uri = uri.strip()
+        if b":" not in uri or len(uri.split()) != 1 or b'"' in uri or b">" in uri:
+            raise ParseError("Bad address")
+        return cls(b"", uri, parse_params(params) if params else {})
 
     @property
     def tag(self) -> bytes:

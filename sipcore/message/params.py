@@ -6,7 +6,12 @@ from sipcore.errors import ParseError
 
 Params = dict[bytes, bytes | None]
 
+MAX_VALUES = 256
+"""Comma-separated values of one header line."""
+
 _SPECIAL = re.compile(rb'["<>,\\]')
+_QUOTED_PARAM_SPECIAL = re.compile(rb'["\\;]')
+_ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 
 
 def split_values(value: bytes) -> list[bytes]:
@@ -27,7 +32,7 @@ def value_spans(value: bytes) -> list[tuple[int, int]]:
         sign = found.group()
         if sign == b"\\" and quoted:
             at += 1
-        elif sign == b'"':
+        elif sign == b'"' and not angled:
             quoted = not quoted
         elif quoted:
             continue
@@ -38,8 +43,19 @@ def value_spans(value: bytes) -> list[tuple[int, int]]:
         elif sign == b"," and not angled:
             spans.append((start, at - 1))
             start = at
+            if len(spans) == MAX_VALUES:
+                raise ParseError(f"More than {MAX_VALUES} values in a header line")
     spans.append((start, len(value)))
     return spans
+
+
+def plain_params(text: bytes) -> Params:
+    """`;name=value;flag` to a dict, for text that has neither quotes nor white space."""
+    params: Params = {}
+    for part in text[1:].split(b";"):
+        name, equals, value = part.partition(b"=")
+        params[name.lower()] = value if equals else None
+    return params
 
 
 def parse_params(text: bytes) -> Params:
@@ -52,36 +68,37 @@ def parse_params(text: bytes) -> Params:
         if name:
             params[name] = value.strip() if equals else None
         elif equals:
-            raise ParseError("parameter without a name")
+            raise ParseError("Parameter without a name")
     return params
 
 
 def join_params(params: Params) -> bytes:
     """The inverse of `parse_params`."""
-    return b"".join(b";" + (n if v is None else n + b"=" + v) for n, v in params.items())
+    return b"".join([b";" + (n if v is None else n + b"=" + v) for n, v in params.items()])
 
 
 def unquote(text: bytes) -> bytes:
     """The text of a quoted-string; other text as it is."""
     if len(text) >= 2 and text[:1] == b'"' == text[-1:]:
-        return re.sub(rb"\\(.)", rb"\1", text[1:-1], flags=re.DOTALL)
+        return _ESCAPE.sub(rb"\1", text[1:-1])
     return text
 
 
 def _split_quoted(text: bytes) -> list[bytes]:
     parts = []
-    start = 0
+    start = at = 0
     quoted = False
-    at = 0
-    while at < len(text):
-        sign = text[at]
-        if sign == 0x5C and quoted:
-            at += 1
-        elif sign == 0x22:
+    while (found := _QUOTED_PARAM_SPECIAL.search(text, at)) is not None:
+        at = found.end()
+        sign = found.group()
+        if sign == b"\\":
+            at += quoted
+        elif sign == b'"':
             quoted = not quoted
-        elif sign == 0x3B and not quoted:
-            parts.append(text[start:at])
-            start = at + 1
-        at += 1
+        elif not quoted:
+            parts.append(text[start : at - 1])
+            start = at
+    if quoted:
+        raise ParseError("Unbalanced quotes")
     parts.append(text[start:])
     return parts

@@ -1,183 +1,222 @@
-"""Sans-IO: bytes to Request or Response (RFC 3261 sections 7, 25): index the lines, check the vital ones."""
+"""Sans-IO: bytes to Request or Response (RFC 3261 sections 7, 25): name the lines, check the vital ones.
 
-import re
+Deviations: empty parameters (`;;`) pass in all headers. A request that cannot be answered (no readable start
+line, no Via) leaves nothing for a 400.
+"""
+
+from contextlib import suppress
 
 from sipcore.errors import ParseError
-from sipcore.message.message import COMPACT, MAX_CSEQ, Index, Message, Request, Response
-from sipcore.message.status import REASON
+from sipcore.message.fields import NameAddr, Via
+from sipcore.message.grammar import (
+    ABSOLUTE_URI,
+    EMPTY_VALUE,
+    IS_SIP_REQUEST_URI,
+    REQUEST_LINE,
+    SIP_VERSION,
+    TOKEN,
+    USUAL_ADDRESS,
+)
+from sipcore.message.headers import known, line_value, long_name
+from sipcore.message.message import NO_VIA, Message, Request, Response
+from sipcore.message.params import split_values
+from sipcore.message.status import METHODS
 
 MAX_BYTES = 65535
-MAX_HEADERS = 256
-MAX_CONTENT_LENGTH = 2**31
+MAX_HEADERS = 256  # lines; a request may have been through 70 hops that wrote Via and Record-Route
+MAX_CSEQ = 2**32 - 1  # section 8.1.1.5
+MAX_CONTENT_LENGTH = 2**32 - 1
+MAX_MAX_FORWARDS = 255
 
-_TOKEN = re.compile(rb"[A-Za-z0-9.!%*_+`'~-]+\Z")
-_VERSION = re.compile(rb"SIP/\d+\.\d+\Z", re.IGNORECASE)
-_URI = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>]+\Z")
-_MANDATORY = (b"via", b"from", b"to", b"call-id", b"cseq")
-_SINGLE = (b"from", b"to", b"call-id", b"cseq", b"max-forwards", b"content-length")
-
-_names: dict[bytes, bytes] = {}  # spelling seen on the wire -> long lower-case name; bounded
-_MAX_NAMES = 1024
+_START = b":"  # in place of a name for the start line
+_SINGLE = {
+    b"from": "From", b"to": "To", b"call-id": "Call-ID", b"cseq": "CSeq",
+    b"max-forwards": "Max-Forwards", b"content-length": "Content-Length",
+}  # fmt: skip
+_MANDATORY = {b"via": "Via", b"from": "From", b"to": "To", b"call-id": "Call-ID", b"cseq": "CSeq"}
+_NUMBERS = range(MAX_HEADERS + 1)
 
 
 def parse(data: bytes) -> Request | Response:
-    """Parse one datagram.  Raises ParseError and nothing else, whatever the bytes are."""
-    if len(data) > MAX_BYTES:
-        raise ParseError(f"Message over {MAX_BYTES} bytes", status=513)
+    """Parse one datagram. Raises ParseError and nothing else, whatever the bytes are."""
     if data[:1] in b"\r\n":
         data = data.lstrip(b"\r\n")  # section 7.5
-    end = data.find(b"\r\n\r\n")
-    head, body = (data.rstrip(b"\r\n"), b"") if end < 0 else (data[:end], data[end + 4 :])
-    lines = head.split(b"\r\n")
-    if b"\r\n " in head or b"\r\n\t" in head:
-        lines = _unfold(lines)
-    if len(lines) > MAX_HEADERS:
+    if len(data) > MAX_BYTES:
+        raise ParseError(f"Message over {MAX_BYTES} bytes", status=513)
+    head, complete, body = data.partition(b"\r\n\r\n")
+    if not complete:
+        head = head.rstrip(b"\r\n")
+    lines = head.split(b"\r\n", MAX_HEADERS + 1)
+    if len(lines) > MAX_HEADERS + 1:
         raise ParseError(f"More than {MAX_HEADERS} header lines")
-    bad: str | None = None
-    index: Index = {}
-    known = _names
-    for number in range(1, len(lines)):
-        spelling, colon, _ = lines[number].partition(b":")
-        name = known.get(spelling) or long_name(spelling)
-        if not colon or not name:
-            bad = bad or "Bad header line"
-            continue
-        if name in index:
-            index[name].append(number)
-        else:
-            index[name] = [number]
-    message = _start_line(data, lines, index, body)
-    reason = bad or _defect(message, complete=end >= 0)
-    if reason is not None:
-        raise _error(message, reason)
+    is_odd = len(head.splitlines()) != len(lines)
+    find = known.get
+    names = [find(line.partition(b":")[0], b"") for line in lines]
+    names[0] = _START
+    if b"" in names:  # folded, or a name that was not seen yet
+        lines = _unfolded(lines)
+        names = [_START, *[long_name(line.partition(b":")[0]) if b":" in line else b"" for line in lines[1:]]]
+        is_odd = is_odd or b"" in names
+    message = _start(lines, names, body)
+    if is_odd or not complete:
+        raise _error(message, _defect(names, head))
+    _read_vital(message)
     return message
 
 
-def long_name(spelling: bytes) -> bytes:
-    """The long form in lower case of a header name as it was spelled; empty when it is no token."""
-    found = _names.get(spelling)
-    if found is not None:
-        return found
-    name = spelling.rstrip(b" \t").lower()
-    if not _TOKEN.match(name):
-        return b""
-    name = COMPACT.get(name, name)
-    if len(_names) < _MAX_NAMES:
-        _names[spelling] = name
-    return name
+def _defect(names: list[bytes], head: bytes) -> str:
+    if b"" in names:
+        return "Bad header line"
+    if len(head.splitlines()) != len(head.split(b"\r\n")):
+        return "CR or LF alone in a header"
+    return "No empty line after the headers"
 
 
-def _unfold(lines: list[bytes]) -> list[bytes]:
+def _unfolded(lines: list[bytes]) -> list[bytes]:
     """Join each continuation to its header; the line breaks stay in it, so that it leaves as it came."""
-    joined: list[bytes] = []
+    joined: list[list[bytes]] = []
     for line in lines:
         if line[:1] in (b" ", b"\t") and len(joined) > 1:
-            joined[-1] += b"\r\n" + line
+            joined[-1].append(line)
         else:
-            joined.append(line)
-    return joined
+            joined.append([line])
+    return [b"\r\n".join(parts) for parts in joined]
 
 
-def _start_line(data: bytes, lines: list[bytes], index: Index, body: bytes) -> Request | Response:
+def _start(lines: list[bytes], names: list[bytes], body: bytes) -> Request | Response:
     start = lines[0]
+    found = REQUEST_LINE.match(start)
+    if found is not None:
+        request = Request(lines, names, body)
+        request.method, request.uri = found.groups()
+        return request
     if start[:4].upper() == b"SIP/":
-        return _status_line(start, Response(data, lines, index, body))
-    request = Request(data, lines, index, body)
+        return _status_line(start, Response(lines, names, body))
+    return _unusual_request_line(start, Request(lines, names, body))
+
+
+def _unusual_request_line(start: bytes, request: Request) -> Request:
     parts = start.split(b" ")
-    version = parts[-1]
-    if len(parts) < 3 or not _TOKEN.match(parts[0]) or not _VERSION.match(version):
+    if len(parts) < 3 or not TOKEN.match(parts[0]):
         raise ParseError("Bad request line")
-    request.method = parts[0]
-    request.uri = parts[1]
+    request.method, request.uri, version = parts[0], parts[1], parts[-1]
+    if len(parts) > 3 or not SIP_VERSION.match(version):
+        raise _error(request, "Bad request line")
     if version.upper() != b"SIP/2.0":
-        raise ParseError("SIP version is not 2.0", status=505, partial=_answerable(request))
-    if len(parts) != 3 or not _URI.match(parts[1]):
-        raise ParseError("Bad Request-URI", partial=_answerable(request))
+        raise _error(request, "SIP version is not 2.0", status=505)
+    is_sip = request.uri[:5].lower().startswith((b"sip:", b"sips:"))
+    if not (IS_SIP_REQUEST_URI if is_sip else ABSOLUTE_URI).match(request.uri):
+        raise _error(request, "Bad Request-URI")
     return request
 
 
 def _status_line(start: bytes, response: Response) -> Response:
     version, _, rest = start.partition(b" ")
     status, _, response.reason = rest.partition(b" ")
-    if (
-        version.upper() != b"SIP/2.0"
-        or len(status) != 3
-        or not status.isdigit()
-        or not 100 <= int(status) <= 699
-    ):
+    if version.upper() != b"SIP/2.0":
+        raise ParseError("SIP version is not 2.0", status=505)
+    if len(status) != 3 or not status.isdigit() or not b"100" <= status <= b"699":
         raise ParseError("Bad status line")
     response.status = int(status)
     return response
 
 
-def _defect(message: Request | Response, *, complete: bool) -> str | None:
-    """What is wrong with the headers that every message has; also reads Call-ID, CSeq and Content-Length."""
-    index = message.index
-    for name in _MANDATORY:
-        if name not in index:
-            return f"Missing {name.decode().title()}"
-    for name in _SINGLE:
-        if len(index.get(name, ())) > 1:
-            return f"Multiple {name.decode().title()}"
+def _read_vital(message: Request | Response) -> None:
+    """Read the headers that every message has, once; ParseError says which of them is wrong."""
+    at = _positions(message)
+    head = message.head
     try:
-        message.top_via  # noqa: B018 - parsed here so that it cannot fail later
-        reason = _read_cseq(message) or _check_addresses(message)
-        length = message.number(b"content-length", limit=MAX_CONTENT_LENGTH)
-        if message.is_request:
-            message.number(b"max-forwards", limit=255)
+        _read_via(message, line_value(head[at[b"via"]]))
+        message.from_tag = _tag(head[at[b"from"]], "From")
+        message.to_tag = _tag(head[at[b"to"]], "To")
+        message.call_id = _call_id(line_value(head[at[b"call-id"]]))
+        _read_cseq(message, line_value(head[at[b"cseq"]]))
+        if b"max-forwards" in at:
+            value = line_value(head[at[b"max-forwards"]])
+            message.max_forwards = _number(value, MAX_MAX_FORWARDS, "Max-Forwards")
+        if b"content-length" in at:
+            _cut_body(message, line_value(head[at[b"content-length"]]))
+    except KeyError as missing:
+        raise _error(message, f"Missing {_MANDATORY[missing.args[0]]}") from None
     except ParseError as error:
-        return error.reason
-    if reason is not None:
-        return reason
-    if length is not None:
-        if length > len(message.body):
-            return "Content-Length is larger than the body"
-        message.body = message.body[:length]
-    return None if complete else "No empty line after the headers"
+        raise _error(message, error.reason) from None
 
 
-def _read_cseq(message: Message) -> str | None:
-    number, _, method = (message.first(b"cseq") or b"").partition(b" ")
-    method = method.strip()
-    if not number.isdigit() or len(number) > 10 or int(number) > MAX_CSEQ or not _TOKEN.match(method):
-        return "Bad CSeq"
-    if message.is_request and method != message.method:
-        return "CSeq method does not match the request line"
-    message.method = method
-    message.cseq = int(number)
-    message.call_id = message.first(b"call-id") or b""
-    return None if message.call_id else "Bad Call-Id"
+def _positions(message: Message) -> dict[bytes, int]:
+    names = message.names
+    at = dict(zip(names, _NUMBERS, strict=False))
+    if len(at) != len(names):
+        for name, title in _SINGLE.items():
+            if names.count(name) > 1:
+                raise _error(message, f"Multiple {title}")
+        if b"via" in at:
+            at[b"via"] = names.index(b"via")
+    return at
 
 
-def _check_addresses(message: Message) -> str | None:
-    for name in (b"from", b"to"):
-        value = message.first(name) or b""
-        if b":" not in value or value.count(b"<") != value.count(b">") or _unbalanced(value):
-            return f"Bad {name.decode().title()}"
-    message.from_tag, message.to_tag  # noqa: B018 - read now: a bad one is found here
-    return None
+def _read_via(message: Message, value: bytes) -> None:
+    if b"," in value:
+        if b'"' not in value and EMPTY_VALUE.search(value):
+            raise ParseError("Bad Via")
+        value = split_values(value)[0]
+    message.top_via = Via.parse(value)
 
 
-def _unbalanced(value: bytes) -> bool:
-    return b'"' in value and len(re.findall(rb'(?<!\\)"', value)) % 2 == 1
+def _call_id(value: bytes) -> bytes:
+    if not value or b" " in value:
+        raise ParseError("Bad Call-ID")
+    return value
 
 
-def _error(message: Request | Response, reason: str) -> ParseError:
-    return ParseError(reason, partial=_answerable(message) if isinstance(message, Request) else None)
-
-
-def _answerable(request: Request) -> Request | None:
-    """The request, if it has what a response copies (section 8.2.6.2), each once, and is no ACK."""
-    index = request.index
-    if request.method == b"ACK" or any(name not in index for name in _MANDATORY):
-        return None
+def _tag(line: bytes, title: str) -> bytes:
+    value = line_value(line)
+    found = USUAL_ADDRESS.match(value)
+    if found is not None:
+        return found[1] or b""
     try:
-        request.top_via  # noqa: B018 - the way back must be readable
+        return NameAddr.parse(value).tag
     except ParseError:
-        return None
-    return request
+        raise ParseError(f"Bad {title}") from None
 
 
-def reason_phrase(status: int) -> bytes:
-    """The phrase of a status code."""
-    return REASON.get(status, b"Unknown")
+def _read_cseq(message: Request | Response, value: bytes) -> None:
+    digits, _, method = value.partition(b" ")
+    if message.is_request is False and method in METHODS:
+        message.method = method
+    elif method != message.method:  # white space of another kind, or really another method
+        digits, method, *_ = (*value.split(None, 1), b"", b"")
+        if not TOKEN.match(method):
+            raise ParseError("Bad CSeq")
+        if message.is_request and method != message.method:
+            raise ParseError("CSeq method does not match the request line")
+        message.method = method
+    message.cseq = _number(digits, MAX_CSEQ, "CSeq")
+
+
+def _cut_body(message: Message, value: bytes) -> None:
+    """Section 18.3: over UDP what follows the body is discarded, a body that is cut short is refused."""
+    length = _number(value, MAX_CONTENT_LENGTH, "Content-Length")
+    have = len(message.body)
+    if length < have:
+        message.body = message.body[:length]
+    elif length > have:
+        raise ParseError("Content-Length is larger than the body")
+
+
+def _number(digits: bytes, limit: int, title: str) -> int:
+    if not digits.isdigit() or len(digits) > 10 or (number := int(digits)) > limit:
+        raise ParseError(f"Bad {title}")
+    return number
+
+
+def _error(message: Message, reason: str, *, status: int = 400) -> ParseError:
+    """With the request if it can be answered (section 8.2.6.2): it has a Via and is no ACK."""
+    names = message.names
+    if not isinstance(message, Request) or message.method == b"ACK" or b"via" not in names:
+        return ParseError(reason, status=status)
+    if message.top_via is NO_VIA:
+        message.top_via = Via(b"", b"", None)
+    if not message.to_tag and b"to" in names:  # a response must not add a second one
+        with suppress(ParseError):
+            message.to_tag = _tag(message.head[names.index(b"to")], "To")
+    return ParseError(reason, status=status, partial=message)

@@ -1,5 +1,12 @@
 """Sans-IO: status codes with their reason phrases (RFC 3261 section 21), and the method names."""
 
+METHODS = frozenset(
+    (
+        b"INVITE", b"ACK", b"BYE", b"CANCEL", b"REGISTER", b"OPTIONS", b"PRACK", b"SUBSCRIBE", b"NOTIFY",
+        b"PUBLISH", b"INFO", b"REFER", b"MESSAGE", b"UPDATE",
+    )
+)  # fmt: skip
+
 REASON = {
     100: b"Trying",
     180: b"Ringing",
@@ -50,3 +57,8 @@ REASON = {
     604: b"Does Not Exist Anywhere",
     606: b"Not Acceptable",
 }
+
+
+def reason_phrase(status: int) -> bytes:
+    """The phrase of a status code."""
+    return REASON.get(status, b"Unknown")
