@@ -1,0 +1,159 @@
+"""Two SIP cores behind one virtual IP in the laboratory's LAN: calls and registrations outlive their master.
+
+The virtual IP is moved by hand here; what haagent does about it is tested elsewhere.
+"""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from haagent.lab.topology import VIP, Lan, address
+from tests.kit.sip_live import PATIENCE, CoreProcess, LivePhones, wait_for
+
+pytestmark = pytest.mark.root
+PORT = 5060
+
+
+class Pair:
+    """Core a is master and has the VIP, core b is its standby; phones on the client host."""
+
+    def __init__(self, lan: Lan, folder: Path) -> None:
+        self.lan = lan
+        links = {name: f"{address(name, 'sync')}:5070" for name in ("a", "b")}
+        self.a, self.b = (
+            CoreProcess(
+                folder,
+                node=name,
+                address=VIP,
+                port=PORT,
+                standalone=False,
+                link=(links[name], links[other]),
+                spawn=lan.hosts[name].spawn,
+            )
+            for name, other in ("ab", "ba")
+        )
+        with lan.hosts["client"].entered():
+            self.phones = LivePhones((VIP, PORT), "alice", "bob", local=address("client"))
+
+    def __enter__(self) -> "Pair":
+        self.a.start()
+        self.b.start()
+        self.ip("a", "addr", "add", f"{VIP}/32", "dev", "eth0")
+        self.a.role("MASTER", 1)
+        wait_for(self.in_sync, "the standby is in sync", self.b.log)
+        self.phones.register("alice", "bob")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        with self.phones, self.a, self.b:
+            pass
+
+    def ip(self, host: str, *words: str) -> None:
+        process = self.lan.hosts[host].spawn(["ip", *words])
+        assert process.wait(PATIENCE) == 0
+
+    def in_sync(self) -> bool:
+        peers = self.a.client.get("/v1/replication")["peers"].values()
+        return self.b.status()["synced"] and all(peer.get("peer_synced") for peer in peers)
+
+    def move_vip(self) -> None:
+        self.ip("a", "addr", "del", f"{VIP}/32", "dev", "eth0")
+        self.ip("b", "addr", "add", f"{VIP}/32", "dev", "eth0")
+        self.ip("client", "neigh", "flush", "dev", "eth0")  # in place of a gratuitous ARP
+
+    def power_cut(self) -> None:
+        """The master is gone; the standby takes over."""
+        self.a.kill()
+        self.move_vip()
+        self.b.role("MASTER", 2)
+
+    def up(self, name: str) -> None:
+        """A call that is answered."""
+        self.phones.call(name, "alice", "bob")
+        self.phones.phone.answer(name, time.monotonic())
+        self.phones.until("answered", call=name)
+        self.phones.until("established", call=name)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    with Lan() as lan, Pair(lan, tmp_path) as running:
+        yield running
+
+
+def test_calls_in_every_state_outlive_a_power_cut(pair: Pair) -> None:
+    phones = pair.phones
+    pair.up("up-1")
+    pair.up("up-2")
+    for name in ("answer", "cancel", "reject"):
+        phones.call(name, "alice", "bob")
+    pair.power_cut()
+
+    for name, side in (("up-1", "caller"), ("up-2", "callee")):
+        phones.phone.bye(name, side, time.monotonic())
+        assert phones.until("bye_answered", call=name)["status"] == 200
+        phones.until("bye_received", call=name)
+    phones.phone.answer("answer", time.monotonic())
+    phones.until("answered", call="answer")
+    phones.until("established", call="answer")
+    phones.phone.cancel("cancel", time.monotonic())
+    assert phones.until("cancel_answered", call="cancel")["status"] == 200
+    phones.until("cancelled", call="cancel")
+    assert phones.until("failed", call="cancel")["status"] == 487
+    phones.phone.reject("reject", 486, time.monotonic())
+    assert phones.until("failed", call="reject")["status"] == 486
+    phones.phone.bye("answer", "caller", time.monotonic())
+    assert phones.until("bye_answered", call="answer")["status"] == 200
+    phones.until("bye_received", call="answer")
+
+    pair.up("new")  # found by the registrations that the dead master took
+    assert [event for event in phones.past if event["event"] == "duplicate_invite"] == []
+    assert (pair.b.counters()["failures"], pair.b.status()["dialogs"]) == (0, 1)
+
+
+def test_an_invite_that_the_master_took_to_its_grave_is_taken_by_the_new_one(pair: Pair) -> None:
+    pair.a.kill()
+    pair.phones.phone.call("lost", b"alice", b"bob", time.monotonic())
+    pair.phones.wire.flush()
+    pair.move_vip()
+    pair.b.role("MASTER", 2)
+    assert pair.phones.until("ringing")["id"] == "lost"  # by the retransmission after T1
+    pair.phones.until("progress")
+
+
+def test_a_planned_switchover_loses_no_packet_and_the_old_master_steps_down(pair: Pair) -> None:
+    pair.up("call")
+    pair.phones.call("ringing", "alice", "bob")
+    pair.b.role("MASTER", 2)  # make before break
+    pair.move_vip()
+    wait_for(lambda: pair.a.status()["role"] == "BACKUP", "a steps down", pair.a.log)
+    assert pair.a.status()["epoch"] == 2
+    pair.phones.phone.answer("ringing", time.monotonic())
+    pair.phones.until("answered", call="ringing")
+    pair.phones.phone.bye("call", "callee", time.monotonic())
+    assert pair.phones.until("bye_answered", call="call")["status"] == 200
+
+
+def test_the_old_master_comes_back_as_a_standby_in_sync(pair: Pair) -> None:
+    pair.up("call")
+    pair.power_cut()
+    pair.phones.register("alice")
+    pair.a.start()
+    wait_for(lambda: pair.a.status()["synced"] and not pair.a.status()["alone"], "a is in sync", pair.a.log)
+    status = pair.a.status()
+    assert (status["role"], status["contacts"], status["dialogs"]) == ("BACKUP", 2, 1)
+
+
+def test_a_frozen_standby_delays_answers_by_the_budget_and_no_more(pair: Pair) -> None:
+    assert pair.b.process is not None
+    pair.b.process.send_signal(signal.SIGSTOP)
+    try:
+        pair.phones.phone.register(b"alice", 60, time.monotonic())
+        event = pair.phones.until("registered")
+        assert 180 < float(str(event["ms"])) < 400  # the budget of the config is 200 ms
+        assert pair.a.client.get("/v1/replication")["semi_sync"]["released"] >= 1
+    finally:
+        pair.b.process.send_signal(signal.SIGCONT)
