@@ -47,7 +47,7 @@ def takeover(records: Sequence[Record], node: str, fault: float) -> list[Moment]
 
 
 def seen_by_client(sight: Sight, ledger: Ledger, fault: float, until: float, old: str) -> list[Moment]:
-    """What the client saw: the last of the old node, the first of the new one, and what its calls waited for."""
+    """What the client saw: the old node's last answer, the new one's first, what its calls waited for."""
     moments = []
     for sort in (Sort.ICMP, Sort.SIP):
         switched = sight.switched(sort, fault, old)
