@@ -9,15 +9,17 @@ from collections.abc import Callable
 Callback = Callable[[float], None]
 
 
+_SLACK = 1e-4  # of a tick: what a time loses when it is divided
+
+
 class Timer:
     """A pending call; keep it to cancel it."""
 
-    __slots__ = ("at", "callback", "slot")
+    __slots__ = ("callback", "tick")
 
-    def __init__(self, at: float, callback: Callback, slot: int) -> None:
-        self.at = at
+    def __init__(self, tick: int, callback: Callback) -> None:
+        self.tick = tick
         self.callback = callback
-        self.slot = slot
 
 
 class TimerWheel:
@@ -25,7 +27,7 @@ class TimerWheel:
 
     def __init__(self, *, now: float = 0.0, tick: float = 0.01, slots: int = 8192) -> None:
         self._tick = tick
-        self._slots: list[dict[int, Timer]] = [{} for _ in range(slots)]
+        self._slots: list[dict[Timer, None]] = [{} for _ in range(slots)]
         self._mask = slots - 1
         if slots & self._mask:
             raise ValueError(f"slots: {slots} is not a power of two")
@@ -37,20 +39,21 @@ class TimerWheel:
         tick = -int(-at // self._tick)
         if tick <= self._done:
             tick = self._done + 1
-        slot = tick & self._mask
-        timer = Timer(at, callback, slot)
-        self._slots[slot][id(timer)] = timer
+        timer = Timer(tick, callback)
+        self._slots[tick & self._mask][timer] = None
         self.pending += 1
         return timer
 
     def cancel(self, timer: Timer) -> None:
         """Forget a timer; one that has fired or was cancelled already is no error."""
-        if self._slots[timer.slot].pop(id(timer), None) is not None:
+        slot = self._slots[timer.tick & self._mask]
+        if timer in slot:
+            del slot[timer]
             self.pending -= 1
 
     @property
     def deadline(self) -> float | None:
-        """When to call `advance` next; None when nothing is pending.  Never later than the next timer."""
+        """When to call `advance` next; None when nothing is pending. Never later than the next timer."""
         if not self.pending:
             return None
         slots, mask, tick = self._slots, self._mask, self._done
@@ -61,19 +64,28 @@ class TimerWheel:
 
     def advance(self, now: float) -> None:
         """Fire everything that is due, in the order of its ticks."""
-        last = int(now / self._tick + 1e-9)
-        if not self.pending or last - self._done > len(self._slots):
-            self._done = max(self._done, last - len(self._slots) if self.pending else last)
+        last = int(now / self._tick + _SLACK)
+        if self.pending and last - self._done > len(self._slots):
+            self._leap(last, now)
         while self._done < last:
+            if not self.pending:
+                self._done = last
+                return
             self._done += 1
             slot = self._slots[self._done & self._mask]
             if slot:
-                self._fire(slot, now)
+                self._fire([timer for timer in slot if timer.tick <= self._done], now)
 
-    def _fire(self, slot: dict[int, Timer], now: float) -> None:
-        # what stays is due in a later turn of the wheel
-        due = [timer for timer in slot.values() if timer.at <= now + 1e-9]
+    def _leap(self, last: int, now: float) -> None:
+        """More than a turn at once: the order of the slots is no longer that of the ticks."""
+        self._done = last
+        due = [timer for slot in self._slots for timer in slot if timer.tick <= last]
+        self._fire(sorted(due, key=lambda timer: timer.tick), now)
+
+    def _fire(self, due: list[Timer], now: float) -> None:
         for timer in due:
-            if slot.pop(id(timer), None) is not None:  # an earlier callback may have cancelled it
+            slot = self._slots[timer.tick & self._mask]
+            if timer in slot:  # an earlier callback may have cancelled it
+                del slot[timer]
                 self.pending -= 1
                 timer.callback(now)

@@ -216,6 +216,8 @@ def _error(message: Message, reason: str, *, status: int = 400) -> ParseError:
         return ParseError(reason, status=status)
     if message.top_via is NO_VIA:
         message.top_via = Via(b"", b"", None)
+        with suppress(ParseError):
+            _read_via(message, line_value(message.head[names.index(b"via")]))
     if not message.to_tag and b"to" in names:  # a response must not add a second one
         with suppress(ParseError):
             message.to_tag = _tag(message.head[names.index(b"to")], "To")

@@ -5,15 +5,14 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from sipcore.errors import ParseError
+from sipcore.message.grammar import ESCAPED, HOSTPORT, SCHEME
 from sipcore.message.params import Params, join_params, parse_params
 
 MAX_PORT = 65535
-# Parameters that count in a comparison even when only one URI has them.
-_ALWAYS = (b"user", b"ttl", b"method", b"maddr")
+# Parameters that count in a comparison even when only one URI has them: four by the text of section 19.1.4,
+# transport by its examples.
+_ALWAYS = (b"user", b"ttl", b"method", b"maddr", b"transport")
 
-_HOSTPORT = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*))(?::(\d{1,5}))?$")
-_SCHEME = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*):")
-_ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()&=+$,;?/")
 
 
@@ -32,7 +31,7 @@ class Uri:
     @classmethod
     def parse(cls, text: bytes) -> Self:
         """Read a URI; raises ParseError (416 is the caller's answer to an unknown scheme)."""
-        found = _SCHEME.match(text)
+        found = SCHEME.match(text)
         if found is None:
             raise ParseError("Bad URI: no scheme")
         scheme, rest = found.group(1).lower(), text[found.end() :]
@@ -48,8 +47,9 @@ class Uri:
         userinfo, at, hostpart = rest.rpartition(b"@")
         hostpart, _, headers = hostpart.partition(b"?")
         hostport, semicolon, params = hostpart.partition(b";")
-        found = _HOSTPORT.match(hostport)
-        if found is None or (at and not userinfo) or b" " in userinfo:
+        found = HOSTPORT.match(hostport)
+        # a second @ would let two readers see two hosts
+        if found is None or (at and not userinfo) or b"@" in userinfo or len(userinfo.split()) > 1:
             raise ParseError("Bad SIP URI")
         host, port = found.groups()
         number = int(port) if port else None
@@ -64,7 +64,7 @@ class Uri:
         """The canonical address-of-record (section 10.3 step 5): no parameters, no port, user unescaped."""
         if self.scheme == b"tel":
             return b"tel:" + self.user
-        return b"sip:" + unescape(self.user) + b"@" + self.host
+        return b"sip:" + (unescape(self.user) + b"@" if self.user else b"") + self.host
 
     def matches(self, other: "Uri") -> bool:
         """Equality of section 19.1.4."""
@@ -102,4 +102,4 @@ def unescape(text: bytes) -> bytes:
         code = int(found.group(1), 16)
         return bytes((code,)) if code in _UNRESERVED else found.group(0).upper()
 
-    return _ESCAPED.sub(plain, text)
+    return ESCAPED.sub(plain, text)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import ClassVar
 
-from sipcore.message import Edit, Request, Response, parse
+from sipcore.message import Request, Response
 from sipcore.timers import TimerWheel
 from sipcore.transaction.invite_client import InviteClient
 from sipcore.transaction.invite_client import State as ClientState
@@ -141,14 +141,9 @@ class TransactionLayer:
 
 def with_received(request: Request, source: Hop) -> Request:
     """The request with `received` and `rport` in its top Via where needed, section 18.2.1, RFC 3581."""
-    via = receive_fixup(request, source)
-    if via is None:
-        return request
-    edit = Edit(request)
-    edit.replace_first_value(b"Via", via)
-    fixed = parse(edit.build())
-    assert isinstance(fixed, Request)
-    return fixed
+    if receive_fixup(request, source) is not None:
+        request.put_top_via(request.top_via)
+    return request
 
 
 def reply_hop(request: Request, source: Hop) -> Hop:

@@ -1,11 +1,13 @@
 """Sans-IO: where messages come from and go to: RFC 3261 section 18 with rport (RFC 3581)."""
 
 import ipaddress
+from functools import lru_cache
 from typing import NamedTuple
 
 from sipcore.message import Request, Via
 
 DEFAULT_PORT = 5060
+MAX_PORT = 65535
 
 
 class Hop(NamedTuple):
@@ -26,8 +28,14 @@ class Send(NamedTuple):
 
 
 def receive_fixup(request: Request, source: Hop) -> bytes | None:
-    """The top Via with received and rport filled in (section 18.2.1, RFC 3581 section 4); None: as it is."""
+    """The top Via with received and rport filled in (section 18.2.1, RFC 3581 section 4); None: as it is.
+
+    `request.top_via` has them too; `request.put_top_via` writes them into the message. A Via that the parser
+    could not read, of a request that is refused, stays as it is.
+    """
     via = request.top_via
+    if not via.host:
+        return None
     params = via.params
     host = via.host.strip(b"[]").lower().decode("latin-1")
     wants_port = b"rport" in params
@@ -43,22 +51,32 @@ def receive_fixup(request: Request, source: Hop) -> bytes | None:
 
 
 def response_hop(via: Via, listener: int) -> Hop:
-    """Where a response with this top Via goes (section 18.2.2): received before sent-by, rport first."""
+    """Where a response with this top Via goes (section 18.2.2): maddr, received and rport, or sent-by."""
     params = via.params
-    host = params.get(b"maddr") or params.get(b"received") or via.host
     port = via.port or DEFAULT_PORT
-    rport = params.get(b"rport")
-    if rport and rport.isdigit() and len(rport) <= 5:
-        port = int(rport)
+    host = params.get(b"maddr")
+    if not host:
+        host = params.get(b"received") or via.host
+        rport = params.get(b"rport")
+        if rport and rport.isdigit() and len(rport) <= 5:
+            port = int(rport)
     return Hop(host.strip(b"[]").decode("latin-1"), port, listener, via.transport.lower().decode("latin-1"))
 
 
 def may_answer(hop: Hop) -> bool:
-    """Whether a datagram may go there at all: a unicast IP address and a real port."""
-    if not 0 < hop.port <= 65535:
-        return False
+    """Whether a datagram may go there at all: a unicast IP address (no name) and a real port."""
+    return 0 < hop.port <= MAX_PORT and _is_unicast(hop.host)
+
+
+@lru_cache(maxsize=4096)
+def _is_unicast(host: str) -> bool:
     try:
-        address = ipaddress.ip_address(hop.host)
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
-    return not (address.is_multicast or address.is_unspecified or hop.host == "255.255.255.255")
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    # 240.0.0.0/4 is reserved, with the broadcast address in it
+    return not (
+        address.is_multicast or address.is_unspecified or (address.version == 4 and address.is_reserved)
+    )

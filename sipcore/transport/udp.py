@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
-from sipcore.transport.layer import Hop
+from sipcore.transport.layer import Hop, may_answer
 
 BATCH = 64  # datagrams per wake-up, so that nothing else starves
 BUFFER = 4 * 1024 * 1024
@@ -52,10 +52,13 @@ class UdpListener:
         loop.add_reader(self._socket.fileno(), self._drain)
 
     def send(self, data: bytes, hop: Hop) -> None:
-        """Send one datagram.  No address yet, full buffer, absent peer: a counter, never an exception."""
+        """Send one datagram. No address yet, full buffer, absent peer: a counter, never an exception."""
+        if not may_answer(hop):  # a name would also have the kernel's resolver called here
+            self.send_errors += 1
+            return
         try:
             self._socket.sendto(data, (hop.host, hop.port))
-        except (OSError, ValueError):
+        except OSError:
             self.send_errors += 1
 
     def close(self) -> None:
