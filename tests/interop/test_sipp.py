@@ -62,7 +62,7 @@ def test_sipp_calls_sipp_through_the_core(core: CoreProcess, tmp_path: Path) -> 
     finish(caller, tmp_path)
     finish(callee, tmp_path)
     assert core.client.get("/v1/dialogs") == []
-    assert core.counters()["failures"] == 0
+    assert core.counters()["failures"] == 0, core.log()
 
 
 def test_sipp_cancels_a_call_to_our_phone(core: CoreProcess, tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_sipp_cancels_a_call_to_our_phone(core: CoreProcess, tmp_path: Path) -> 
         phones.until("cancelled")
         phones.wire.flush()
         finish(process, tmp_path)
-        assert phones.idle(0.1) == []
+        assert [event["event"] for event in phones.idle(0.1)] == ["ringing"]
 
 
 def test_sipp_is_called_and_hung_up_by_our_phone(core: CoreProcess, tmp_path: Path) -> None:
