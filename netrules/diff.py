@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from netrules import render
+from netrules.render import comment, leases
 from netrules.ruleset import HIDE, LEASE, NftSet, Role, Ruleset, Table
 
 Listing = Sequence[Mapping[str, object]]
@@ -51,13 +51,13 @@ def table_paths(listing: Listing) -> list[str]:
 def faults(table: Table, seen: Observed) -> list[str]:
     """What is wrong with a table that is there; which VIPs are hidden or leased is the role's affair."""
     found = []
-    comment = render.comment(table)
+    mark = comment(table)
     for chain in table.chains:
         comments = seen.rules.get(chain.name)
         if comments is None:
             found.append(f"chain {chain.name} is missing")
-        elif comments != [comment] * len(chain.rules):
-            right = comments.count(comment)
+        elif comments != [mark] * len(chain.rules):
+            right = comments.count(mark)
             found.append(
                 f"chain {chain.name} holds {right} of {len(chain.rules)} rules, {len(comments)} in all"
             )
@@ -82,7 +82,7 @@ def role_faults(ruleset: Ruleset, role: Role | None, tables: Mapping[str, Observ
                 if hidden and role is Role.MASTER:
                     found.append(f"{_names(s, hidden)} is hidden (set {s.name} of {table.path})")
         elif table.name == LEASE and role is not None:
-            for s, lease in render.leases(table):
+            for s, lease in leases(table):
                 lapsed, live = _numbers(s.elements) - seen[lease.name], seen[lease.name]
                 if lapsed and role is Role.MASTER:
                     found.append(f"no lease lives for {_names(s, lapsed)} (set {lease.name} of {table.path})")
