@@ -77,6 +77,7 @@ class ResponseContext:
     """All branches of one request, and the answer that they add up to."""
 
     __slots__ = (
+        "_armed_at",
         "_timer", "answered", "best", "best_status", "branches", "cancelled", "done", "groups", "is_invite",
         "no_answer_at", "request", "services", "timed_out", "tx",
     )  # fmt: skip
@@ -96,6 +97,7 @@ class ResponseContext:
         self.done = False  # the final response has gone
         self.no_answer_at = inf
         self._timer: Timer | None = None
+        self._armed_at = inf
         tx.context = self
 
     def start(self, now: float) -> None:
@@ -307,10 +309,11 @@ class ResponseContext:
         at = min((branch.expires_at for branch in self.branches), default=inf)
         at = min(at, self.no_answer_at)
         if self._timer is not None:
-            if self._timer.at <= at < inf:
+            if self._armed_at <= at < inf:
                 return  # it looks again when it fires
             self.services.wheel.cancel(self._timer)
             self._timer = None
+        self._armed_at = at
         if at < inf:
             self._timer = self.services.wheel.schedule(at, self.on_timer)
 

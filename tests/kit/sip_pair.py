@@ -37,6 +37,7 @@ class Crash(Enum):
     FORGETFUL = 1  # what need not wait was sent; the standby heard nothing
     SILENT = 2  # the standby heard all; no answer that waited for it was sent
     COMPLETE = 3  # all was done
+    MUTE = 4  # the standby heard all; nothing was sent
 
 
 class Node:
@@ -149,9 +150,10 @@ class SipPair:
             self.share(node, now)
         else:
             sends, records = node.core.take(), node.flush(now)
-            if self.crash in (Crash.SILENT, Crash.COMPLETE):
+            if self.crash is not Crash.FORGETFUL:
                 self.b.apply(records, node.gate.epoch, now)
-            self.outbox += [send for send in sends if not send.hold or self.crash is Crash.COMPLETE]
+            if self.crash is not Crash.MUTE:
+                self.outbox += [send for send in sends if not send.hold or self.crash is Crash.COMPLETE]
             self.die(now)
         if not quiet:
             self.steps += 1
@@ -202,7 +204,10 @@ class Play:
         self.wire.run(begin + until - self.now)
 
     def story(self) -> dict[str, list[tuple[object, ...]]]:
-        """Per phone: each event with its status; a provisional response that came again counts once."""
+        """Per phone: each event with its status; a provisional response that came again counts once.
+
+        The answer to a CANCEL stands last: its transaction and that of the INVITE are not in step.
+        """
         told: dict[str, list[tuple[object, ...]]] = {}
         for name, phone in self.phones.items():
             events = told.setdefault(name, [])
@@ -210,6 +215,7 @@ class Play:
                 short = (event["event"], event.get("id"), event.get("status"))
                 if event["event"] != "progress" or short not in events:
                     events.append(short)
+            events.sort(key=lambda event: event[0] == "cancel_answered")
         return told
 
     @staticmethod
