@@ -30,7 +30,7 @@ CONTENDERS: dict[str, Callable[[Lan, Path, Settings], Contender]] = {
     "keepalived": Keepalived,
     "haagent": Ours,
 }
-FAULTS = (Fault.POWER, Fault.SWITCHOVER, Fault.CORE, Fault.AGENT, Fault.FREEZE)
+FAULTS = (Fault.POWER, Fault.LINK, Fault.SWITCHOVER, Fault.CORE, Fault.AGENT, Fault.FREEZE)
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ class Arena:
         # A crashed service is noticed by a check of up to 1 s, and is told after `fall` of them.
         patience = 2 + 5 * advert + (self._settings.fall + 1 if fault is Fault.CORE else 0)
         wait_until(lambda: new in sight.who(Sort.ARP, at, at + patience), patience)
-        switched = sight.switched(Sort.ARP, at, old)
+        switched = sight.moved(at, old)
         end = max(at, switched or at) + 0.5
         time.sleep(max(0.0, end + 0.05 - time.monotonic()))
         result = self._judge(fault, phase, at, end, old)
@@ -88,6 +88,8 @@ class Arena:
         contender = self._contender
         if fault is Fault.POWER:
             return faults.power(self._lan, node)
+        if fault is Fault.LINK:
+            return faults.link(self._lan, node)
         if fault is Fault.SWITCHOVER:
             at = time.monotonic()
             contender.switchover(node)
@@ -101,7 +103,7 @@ class Arena:
 
     def _judge(self, fault: Fault, phase: float, at: float, end: float, old: str) -> Round:
         sight = self._watch.sight
-        switched = sight.switched(Sort.ARP, at, old)
+        switched = sight.moved(at, old)
         later = (switched or at) + 0.1
         return Round(
             contender=self._contender.name,

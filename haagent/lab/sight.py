@@ -71,6 +71,11 @@ class Sight:
                 return times[index]
         return None
 
+    def moved(self, fault: float, old: str) -> float | None:
+        """When another node than `old` first answered anything after the fault."""
+        found = (self.switched(sort, fault, old) for sort in (Sort.ICMP, Sort.SIP, Sort.ARP))
+        return min((at for at in found if at is not None), default=None)
+
     def last(self, sort: Sort, owner: str, before: float) -> float | None:
         """When the last answer of a node came before this time."""
         times, owners = self.times[sort], self.owners[sort]

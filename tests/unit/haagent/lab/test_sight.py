@@ -55,3 +55,18 @@ def test_stalled_is_the_longest_time_the_probe_could_not_look() -> None:
     sight = sight_of([(1.0, "0.006"), (1.2, "0.02"), (3.0, "0.5")], Sort.STALL)
     assert sight.stalled(0.0, 2.0) == 0.02
     assert sight.stalled(2.0, 2.5) == 0.0
+
+
+def test_moved_is_the_first_answer_of_any_sort_by_another_node() -> None:
+    sight = sight_of([(1.0, "a"), (1.31, "b")], Sort.ARP)
+    sight.add(Sort.ICMP, 1.2, "a")
+    sight.add(Sort.ICMP, 1.302, "b")
+    sight.add(Sort.STALL, 1.1, "0.006")
+    assert sight.moved(1.05, "a") == 1.302
+    assert sight.moved(1.4, "a") is None
+
+
+def test_last_answer_of_a_node_before_a_time() -> None:
+    sight = sight_of([(1.0, "a"), (1.2, "b"), (1.3, "a")])
+    assert sight.last(Sort.ICMP, "a", 1.25) == 1.0
+    assert sight.last(Sort.ICMP, "b", 1.1) is None

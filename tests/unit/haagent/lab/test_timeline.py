@@ -2,7 +2,7 @@
 
 from haagent.lab.ledger import Call, Ledger
 from haagent.lab.sight import Sight, Sort
-from haagent.lab.timeline import Moment, rows, seen_by_client
+from haagent.lab.timeline import Moment, rows, seen_by_client, takeover
 
 
 def test_rows_are_milliseconds_after_the_fault_in_order() -> None:
@@ -39,3 +39,19 @@ def test_first_answer_to_bye_counts_only_after_the_fault() -> None:
         ledger.on_event({"t": at, "event": "bye_answered", "id": name, "status": 200})
     moments = seen_by_client(Sight(), ledger, 10.0, 13.0, "a")
     assert [m.at for m in moments if "BYE" in m.text] == [11.0]
+
+
+def record(at: float, role: str, **phases: float | None) -> dict[str, object]:
+    return {"monotonic": at, "role": role, "reason": "no master advertises", "phases": phases}
+
+
+def test_takeover_is_the_first_change_to_master_after_the_fault() -> None:
+    records = [record(5.0, "MASTER", vip_ms=1.0), record(10.2, "MASTER", vip_ms=2.0, announced_ms=None)]
+    assert takeover(records, "b", 10.0) == [
+        Moment(10.2, "b", "noticed: no master advertises"),
+        Moment(10.202, "b", "virtual IP there"),
+    ]
+
+
+def test_there_is_no_takeover_without_a_change_to_master() -> None:
+    assert takeover([record(10.2, "BACKUP")], "b", 10.0) == []
