@@ -171,19 +171,19 @@ def test_the_same_call_by_another_branch_is_told_and_refused(pair: Pair) -> None
 
 
 def test_requests_follow_the_record_route(pair: Pair) -> None:
-    route = b"<sip:192.0.2.9:5080;lr>"
+    near, far = b"<sip:192.0.2.9:5080;lr>", b"<sip:192.0.2.8;lr>"
     pair.call()
     pair.bob.answer("1", pair.wire.now)
     ok = parse(pair.bob.outbox[0].data)
     edit = Edit(ok)
-    edit.insert_first(b"Record-Route", route)
+    edit.insert_first(b"Record-Route", far + b", " + near)  # the last one is the caller's, section 12.1.2
     pair.bob.outbox.clear()
     pair.alice.feed(edit.build(), B, pair.wire.now)
     ack = pair.alice.outbox[0]
     assert (ack.hop.host, ack.hop.port) == ("192.0.2.9", 5080)
     message = parse(ack.data)
     assert isinstance(message, Request)
-    assert (message.values(b"route"), message.uri) == ([route], b"sip:bob@192.0.2.2:5060")
+    assert (message.values(b"route"), message.uri) == ([near, far], b"sip:bob@192.0.2.2:5060")
 
 
 def test_a_call_to_nobody_here_gets_404(pair: Pair) -> None:
