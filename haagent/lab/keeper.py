@@ -27,10 +27,13 @@ Answer = dict[str, Any]
 
 
 def folder() -> Path:
-    """Where the laboratory of this user keeps its sockets, configs and logs."""
+    """Where the laboratory of this user keeps its sockets, configs and logs; nobody else's folder will do."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     base = Path(runtime) if runtime and Path(runtime).is_dir() else Path("/tmp")  # noqa: S108 - mode 0700 below
-    return base / f"haagent-lab-{os.getuid()}"
+    path = base / f"haagent-lab-{os.getuid()}"
+    if path.exists() and path.stat().st_uid != os.getuid():
+        raise LabError(f"{path} belongs to somebody else")
+    return path
 
 
 def ask(request: Answer, *, timeout: float = 40.0) -> Answer:
@@ -57,8 +60,8 @@ def ask(request: Answer, *, timeout: float = 40.0) -> Answer:
 class Keeper:
     """The laboratory that is up."""
 
-    def __init__(self, lan: Lan, pair: Pair, settings: Settings) -> None:
-        self._lan, self._pair, self._settings = lan, pair, settings
+    def __init__(self, lan: Lan, pair: Pair, settings: Settings, where: Path) -> None:
+        self._lan, self._pair, self._settings, self._where = lan, pair, settings, where
         self._dead: set[str] = set()
         self.ended = False
         self._requests: dict[str, Callable[[Answer], Answer]] = {
@@ -82,7 +85,7 @@ class Keeper:
             nodes[name] = {"power": name not in self._dead, "agent": agent, "core": core}
         return {
             "pid": os.getpid(),
-            "folder": str(folder()),
+            "folder": str(self._where),
             "strategy": self._settings.strategy,
             "advert": self._settings.advert,
             "hosts": {name: host.pid for name, host in self._lan.hosts.items()},
@@ -154,7 +157,7 @@ def main() -> int:
             listener.listen()
             sys.stdout.write("ready\n")
             sys.stdout.flush()
-            serve(Keeper(lan, pair, settings), listener)
+            serve(Keeper(lan, pair, settings, where), listener)
     except LabError as error:
         sys.stdout.write(f"{error}\n")
         return 2

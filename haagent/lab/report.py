@@ -79,6 +79,12 @@ def _figures(outcome: Outcome) -> Table:
     return table
 
 
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value is None else str(value)
+
+
 def _gap(value: float | None) -> str:
     return "[red]never came back[/]" if value is None else f"{value:.1f} ms"
 
@@ -107,6 +113,6 @@ def laboratory(state: dict[str, Any]) -> Table:
         cells = []
         for node in state["nodes"].values():
             value = node["power"] if part == "power" else (node[part] or {}).get(key)
-            cells.append({True: "yes", False: "no", None: "-"}.get(value, str(value)))
+            cells.append(_word(value))
         table.add_row(label, *cells)
     return table
