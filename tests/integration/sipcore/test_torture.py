@@ -10,7 +10,7 @@ import pytest
 
 from tests.kit.sip_live import CoreProcess, LivePhones, wait_for
 
-MESSAGES = sorted((Path(__file__).parents[2] / "conformance" / "rfc4475").glob("*.dat"))
+MESSAGES = sorted((Path(__file__).parents[2] / "conformance" / "rfc4475" / "data").glob("*.dat"))
 
 
 @pytest.fixture(scope="module")
