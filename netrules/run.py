@@ -17,16 +17,14 @@ def require_net_admin() -> None:
             raise MissingPrivilegeError("CAP_NET_ADMIN is missing: packet rules need it; run as root")
 
 
-def run(argv: list[str], *, text: str = "") -> str:
+def run(argv: list[str], *, text: str = "", seconds: float = TIME_LIMIT) -> str:
     """Standard output of the tool; RulesError with its own words when it fails, is missing or hangs."""
     try:
-        done = subprocess.run(
-            argv, input=text, capture_output=True, text=True, timeout=TIME_LIMIT, check=False
-        )
+        done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=seconds, check=False)
     except FileNotFoundError as error:
         raise RulesError(f"{argv[0]} is not installed") from error
     except subprocess.TimeoutExpired as error:
-        raise RulesError(f"{' '.join(argv)} has not ended after {TIME_LIMIT:g} s") from error
+        raise RulesError(f"{' '.join(argv)} has not ended after {seconds:g} s") from error
     if done.returncode != 0:
         said = done.stderr.strip() or f"exit code {done.returncode}"
         if "Permission denied" in said or "must be root" in said or "Operation not permitted" in said:
