@@ -32,9 +32,11 @@ class Bench:
         self.core.feed(data, source, self.now)
         return self.heard()
 
-    def invite(self, **parts: bytes) -> list[Request | Response]:
-        """An INVITE from the caller to bob."""
-        return self.say(request(b"INVITE", **{"via": VIA, **parts}))
+    def invite(
+        self, uri: bytes = b"sip:bob@example.test", *, via: bytes = VIA, call_id: bytes = b"call-1@127.0.0.1"
+    ) -> list[Request | Response]:
+        """An INVITE from the caller, to bob if nothing else is said."""
+        return self.say(request(b"INVITE", uri, via=via, call_id=call_id))
 
     def answer(self, sent: Request | Response, status: int, tag: bytes = b"") -> list[Request | Response]:
         """The callee answers what the core sent to it."""

@@ -21,8 +21,8 @@ def bench() -> Bench:
     return bench
 
 
-def forked(bench: Bench, **q: float) -> Branches:
-    bench.register(b"bob", "192.0.2.3", **q)
+def forked(bench: Bench, q: float = 1.0) -> Branches:
+    bench.register(b"bob", "192.0.2.3", q=q)
     return of(b"INVITE", bench.invite())
 
 
