@@ -1,4 +1,4 @@
-"""The messages of RFC 4475, and accidents to them, against a running core: it answers or drops, never dies."""
+"""RFC 4475 messages, and accidents to them, against a running core: it answers or drops, never dies."""
 
 import random
 import socket
