@@ -9,7 +9,7 @@ from statistics import median
 
 from sipcore.message import Edit, NameAddr, Request, Uri, Via, build_response, parse
 from sipcore.timers import TimerWheel
-from tests.kit.sip_messages import INVITE_880, OK_760
+from tests.kit.sip_messages import INVITE_880, OK_760, parsed_request
 
 ROUNDS, CALLS = 15, 4000
 
@@ -41,8 +41,7 @@ def backward() -> bytes:
     return edit.build()
 
 
-REQUEST = parse(INVITE_880)
-assert isinstance(REQUEST, Request)
+REQUEST = parsed_request(INVITE_880)
 CASES: dict[str, Callable[[], object]] = {
     "INVITE parse": lambda: parse(INVITE_880),
     "INVITE work": work,

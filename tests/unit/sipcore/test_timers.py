@@ -92,6 +92,14 @@ def test_after_a_pause_longer_than_a_turn_all_that_is_due_fires_in_order() -> No
     assert wheel.pending == 1
 
 
+def test_a_clock_that_leaps_by_years_costs_no_more_than_one_turn() -> None:
+    wheel, log = TimerWheel(), Log()
+    wheel.schedule(1.0, log("due"))
+    wheel.schedule(3e9, log("not yet"))
+    wheel.advance(1e9)  # walking there tick by tick would take hours
+    assert (log.names, wheel.pending) == (["due"], 1)
+
+
 @pytest.mark.parametrize("start", [0.0, 1e6, 3e9])
 def test_advancing_to_the_deadline_always_gets_on_also_late_in_the_life_of_a_clock(start: float) -> None:
     wheel, log = TimerWheel(now=start), Log()

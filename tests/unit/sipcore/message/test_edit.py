@@ -70,3 +70,9 @@ def test_the_top_via_is_put_in_place_with_the_values_beside_it_kept() -> None:
     again = parsed_request(invite.raw)
     assert again.top_via == invite.top_via
     assert again.values(b"via")[1] == b"SIP/2.0/UDP b;branch=z9hG4bK2"
+
+
+def test_cutting_the_first_of_plain_values_leaves_the_others() -> None:
+    edit = Edit(parse(request(headers=[(b"Supported", b"path, timer")])))
+    edit.remove_first_value(b"Supported")
+    assert parsed_request(edit.build()).values(b"supported") == [b"timer"]

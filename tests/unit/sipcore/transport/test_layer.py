@@ -2,7 +2,8 @@
 
 import pytest
 
-from sipcore.message import Via
+from sipcore.errors import ParseError
+from sipcore.message import Via, parse
 from sipcore.transport.layer import Hop, may_answer, receive_fixup, response_hop
 from tests.kit.sip_messages import parsed_request, request
 
@@ -32,6 +33,13 @@ def test_a_received_that_the_sender_made_up_is_not_believed() -> None:
         == b"SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1"
     )
     assert b"received=10.0.0.1" in (fixed(b"SIP/2.0/UDP x;received=192.0.2.9;branch=z9hG4bK1") or b"")
+
+
+def test_a_via_that_could_not_be_read_stays_as_it_is() -> None:
+    with pytest.raises(ParseError, match="Bad Via") as caught:
+        parse(request(via=b"SIP/2.0/UDP ;;;"))
+    assert caught.value.partial is not None
+    assert receive_fixup(caught.value.partial, SOURCE) is None
 
 
 @pytest.mark.parametrize(
