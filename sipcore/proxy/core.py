@@ -75,6 +75,7 @@ class Proxy:
         self._journal = journal
         self._auth = auth
         self._domains = frozenset(settings.domains)
+        self._own_routes = frozenset(route.strip(b"<>") for route in self.forwarder.record_routes)
         self.requests = 0
         self.refused = 0  # requests that were answered here with an error
         self.dropped = 0  # messages that lead nowhere: strangers' responses, ACKs without a way
@@ -150,10 +151,8 @@ class Proxy:
 
     def forward(self, context: ResponseContext, target: Target) -> Forwarded:
         """The copy of the context's request for this target."""
-        tx = context.tx
-        request = tx.request
-        info = route_information(request, self.is_us)
-        return self.forwarder.forward(request, info, target, loop_mark(request), tx.source.listener)
+        listener = context.tx.source.listener
+        return self.forwarder.forward(context.request, context.info, target, context.mark, listener)
 
     def touch(self, tx: ServerTransaction) -> None:
         """The standby must hear of this transaction."""
@@ -179,6 +178,8 @@ class Proxy:
 
     def is_us(self, uri: bytes) -> bool:
         """Whether this URI names this node itself: what we put into Record-Route."""
+        if uri in self._own_routes:
+            return True
         parsed = Uri.parse(uri)
         return not parsed.user and (self._names_us(parsed) or parsed.host in self._domains)
 
@@ -186,7 +187,8 @@ class Proxy:
         return self.forwarder.listener_of(uri.host, uri.port) is not None
 
     def _proxy(self, request: Request, source: Hop, tx: ServerTransaction, now: float) -> None:
-        self._validate(request)
+        mark = loop_mark(request)
+        self._validate(request, mark)
         info = route_information(request, self.is_us)
         uri = Uri.parse(info.uri)
         if uri.scheme != b"sip":
@@ -200,13 +202,13 @@ class Proxy:
             if not request.to_tag:
                 self.dialogs.on_invite(request, now)
             tx.respond(build_response(request, 100), 100, now, hold=True)
-        ResponseContext(self, tx, groups).start(now)
+        ResponseContext(self, tx, groups, info=info, mark=mark).start(now)
 
-    def _validate(self, request: Request) -> None:
+    def _validate(self, request: Request, mark: bytes) -> None:
         """Section 16.3; the syntax was checked by the parser."""
         if request.max_forwards == 0:
             raise Refused(483)
-        if loop_mark(request) in request.raw:
+        if mark in request.raw:
             raise Refused(482)
         extensions = request.lines(b"proxy-require")
         if extensions:

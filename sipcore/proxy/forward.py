@@ -34,7 +34,7 @@ class Forwarder:
         self.listeners = listeners
         self._sent_by = [(wire_host(host), port) for host, port in listeners]
         self._via = [b"SIP/2.0/UDP %b:%d;branch=" % sent_by for sent_by in self._sent_by]
-        self._record_route = [record_route(*sent_by) for sent_by in self._sent_by]
+        self.record_routes = [record_route(*sent_by) for sent_by in self._sent_by]
         self._families = [":" in host for host, _ in listeners]
 
     def forward(
@@ -54,9 +54,9 @@ class Forwarder:
         hop = target.received if next_uri is None else self.hop(next_uri, incoming)  # step 7
         outgoing = incoming if hop is None else hop.listener
         if request.method in RECORD_ROUTED and not request.to_tag:  # step 4
-            edit.insert_first(b"Record-Route", self._record_route[incoming])
+            edit.insert_first(b"Record-Route", self.record_routes[incoming])
             if outgoing != incoming:
-                edit.insert_first(b"Record-Route", self._record_route[outgoing])
+                edit.insert_first(b"Record-Route", self.record_routes[outgoing])
         edit.insert_first(b"Via", self._via[outgoing] + branch)  # step 8
         return Forwarded(branch, edit.build(), hop)
 

@@ -11,6 +11,7 @@ from sipcore.message import Edit, Request, Response, build_cancel, build_respons
 from sipcore.proxy.branch import own_tag
 from sipcore.proxy.forking import Target
 from sipcore.proxy.forward import Forwarded
+from sipcore.proxy.record_route import RouteInfo
 from sipcore.timers import Timer, TimerWheel
 from sipcore.transaction.layer import ClientTransaction, ServerTransaction, TransactionLayer
 
@@ -77,16 +78,25 @@ class ResponseContext:
     """All branches of one request, and the answer that they add up to."""
 
     __slots__ = (
-        "_armed_at",
-        "_timer", "answered", "best", "best_status", "branches", "cancelled", "done", "groups", "is_invite",
-        "no_answer_at", "request", "services", "timed_out", "tx",
+        "_armed_at", "_timer", "answered", "best", "best_status", "branches", "cancelled", "done", "groups",
+        "info", "is_invite", "mark", "no_answer_at", "request", "services", "timed_out", "tx",
     )  # fmt: skip
 
-    def __init__(self, services: Services, tx: ServerTransaction, groups: list[list[Target]]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        tx: ServerTransaction,
+        groups: list[list[Target]],
+        *,
+        info: RouteInfo,
+        mark: bytes,
+    ) -> None:
         self.services = services
         self.tx = tx
         self.request = tx.request
         self.is_invite = tx.request.method == b"INVITE"
+        self.info = info
+        self.mark = mark  # first part of its branch ids
         self.groups = groups  # still to be tried, one after the other
         self.branches: list[Branch] = []
         self.best_status = 0

@@ -4,9 +4,11 @@ from math import inf
 
 from sipcore.errors import ParseError
 from sipcore.message import Request, parse
+from sipcore.proxy.branch import loop_mark
 from sipcore.proxy.core import Proxy
 from sipcore.proxy.forking import Target
 from sipcore.proxy.forward import Forwarded
+from sipcore.proxy.record_route import route_information
 from sipcore.proxy.response_context import Branch, BranchState, Cancel, ResponseContext
 from sipcore.transaction.invite_client import InviteClient
 from sipcore.transaction.invite_client import State as ClientState
@@ -61,16 +63,18 @@ class Takeover:
         """Go on where another node left off: what may have been lost is sent again at once."""
         try:
             request = parse(record.request)
+            assert isinstance(request, Request)
+            info = route_information(request, self._proxy.is_us)
         except ParseError:
             return
-        assert isinstance(request, Request)
         tx = self._layer.resume_server(
             request, record.source, state=record.state, response=record.response, status=record.status
         )
         if not request.to_tag and not record.done and not record.answered:
             self._proxy.dialogs.on_invite(request, now)
         if record.branches:
-            self._resume_context(ResponseContext(self._proxy, tx, []), record, now)
+            context = ResponseContext(self._proxy, tx, [], info=info, mark=loop_mark(request))
+            self._resume_context(context, record, now)
         tx.resume(now, record.ends_in)
 
     def _resume_context(self, context: ResponseContext, record: WireTransaction, now: float) -> None:
