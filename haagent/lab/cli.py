@@ -186,7 +186,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         if as_json:
             out.print_json(json.dumps(state))
         else:
-            out.print(report.laboratory(state))
+            every = f"advertisements every {state['advert'] * 1e3:g} ms"
+            out.print(report.laboratory(f"{state['strategy']}, {every}, {state['folder']}", state["nodes"]))
 
 
 @app.command("exec", context_settings={"ignore_unknown_options": True})

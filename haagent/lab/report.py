@@ -1,6 +1,6 @@
 """Sans-IO: what the laboratory shows at the end: timeline and tables."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from rich.console import Group
 from rich.table import Table
@@ -105,14 +105,15 @@ def _spread(values: list[float]) -> str:
     return f"{ordered[len(ordered) // 2]:.1f} ms ({ordered[-1]:.1f} ms)"
 
 
-def laboratory(state: dict[str, Any]) -> Table:
-    """The table of `haagent lab status`."""
-    title = f"{state['strategy']}, advertisements every {state['advert'] * 1e3:g} ms, {state['folder']}"
-    table = Table("", *(f"node {name}" for name in state["nodes"]), title=title, title_justify="left")
+def laboratory(title: str, nodes: Mapping[str, Mapping[str, object]]) -> Table:
+    """The table of `haagent lab status`; of each node: its power, its agent's and its core's status."""
+    table = Table("", *(f"node {name}" for name in nodes), title=title, title_justify="left")
     for label, part, key in ROWS:
-        cells = []
-        for node in state["nodes"].values():
-            value = node["power"] if part == "power" else (node[part] or {}).get(key)
-            cells.append(_word(value))
-        table.add_row(label, *cells)
+        table.add_row(label, *(_word(_pick(node[part], key)) for node in nodes.values()))
     return table
+
+
+def _pick(part: object, key: str) -> object:
+    if not key:
+        return part
+    return part.get(key) if isinstance(part, dict) else None

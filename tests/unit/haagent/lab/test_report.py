@@ -35,8 +35,11 @@ def test_campaign_shows_median_and_worst_gap() -> None:
 
 def test_laboratory_tells_numbers_from_yes_and_no() -> None:
     node = {"power": True, "agent": {"role": "MASTER", "epoch": 1}, "core": {"synced": False, "contacts": 0}}
-    state = {"strategy": "on-both", "advert": 0.01, "folder": "/run/lab", "nodes": {"a": node}}
-    lines = [line.split("│") for line in text_of(report.laboratory(state)).splitlines() if "│" in line]
+    lines = [
+        line.split("│")
+        for line in text_of(report.laboratory("on-both", {"a": node})).splitlines()
+        if "│" in line
+    ]
     rows = {cells[1].strip(): cells[2].strip() for cells in lines}
     assert (rows["power"], rows["epoch"], rows["in sync"], rows["contacts"]) == ("yes", "1", "no", "0")
     assert rows["guard"] == "-"
