@@ -1,6 +1,7 @@
 """Sans-IO: the SIP core of one node: its layers put together, datagrams in, datagrams out."""
 
 from collections import deque
+from contextlib import suppress
 from typing import Protocol
 
 from sipcore.auth.digest import DigestAuth
@@ -93,6 +94,7 @@ class SipCore:
     def counters(self) -> dict[str, int]:
         """What was counted since the start, by name."""
         own = {"received": self.received, "bad_datagrams": self.bad, "aged_out": self.aged_out}
+        own["failed_takeovers"] = self._transactions.failed
         return own | self.proxy.counters
 
     def feed(self, data: bytes, source: Hop, now: float) -> None:
@@ -182,16 +184,13 @@ class SipCore:
 
     def _refuse(self, error: ParseError, source: Hop, now: float) -> None:
         self.bad += 1
-        if error.partial is None or not may_answer(source):
+        request = error.partial
+        if not isinstance(request, Request) or not may_answer(source):
             return
-        request: Request | None
-        try:
-            request = with_received(error.partial, source)
-        except ParseError as again:  # as bad as before, but its Via is right now
-            request = again.partial
-        if request is not None:
-            data = build_response(request, error.status, error.reason.encode(), to_tag=own_tag(request))
-            self.outbox.append(Send(data, reply_hop(request, source)))
+        with suppress(ParseError):  # a Via line with too many values stays as it is
+            with_received(request, source)
+        data = build_response(request, error.status, error.reason.encode(), to_tag=own_tag(request))
+        self.outbox.append(Send(data, reply_hop(request, source)))
 
     def _wait(self, data: bytes, source: Hop, now: float) -> None:
         self._age(now)

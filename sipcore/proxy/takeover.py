@@ -61,12 +61,10 @@ class Takeover:
 
     def resume(self, record: WireTransaction, now: float) -> None:
         """Go on where another node left off: what may have been lost is sent again at once."""
-        try:
-            request = parse(record.request)
-            assert isinstance(request, Request)
-            info = route_information(request, self._proxy.is_us)
-        except ParseError:
-            return
+        request = parse(record.request)
+        if not isinstance(request, Request):
+            raise ParseError("A record without a request")
+        info = route_information(request, self._proxy.is_us)
         tx = self._layer.resume_server(
             request, record.source, state=record.state, response=record.response, status=record.status
         )

@@ -9,6 +9,7 @@ from typing import Annotated, Protocol
 
 import msgspec
 
+from sipcore.errors import SipcoreError
 from sipcore.replication.capability import Kind
 from sipcore.replication.tombstones import Tombstones
 from sipcore.role import RoleGate
@@ -101,6 +102,7 @@ class TransactionReplica:
         self._contexts = contexts
         self._held: dict[bytes, Held] = {}
         self._ended = Tombstones()
+        self.failed = 0  # records that could not be taken over
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(WireTransaction).decode
 
@@ -144,7 +146,10 @@ class TransactionReplica:
         """This node is MASTER: go on with what was held."""
         held, self._held = self._held, {}
         for record in held.values():
-            self._contexts.resume(self._aged(record, now), now)
+            try:
+                self._contexts.resume(self._aged(record, now), now)
+            except (SipcoreError, ValueError):
+                self.failed += 1  # one bad record must not stop the takeover of the others
 
     def stand_by(self, epoch: int, now: float) -> None:
         """This node is BACKUP: hold what it led (in `epoch`), packed, and end it here."""

@@ -82,3 +82,14 @@ def test_the_no_answer_timer_goes_on_where_it_was(bench: Bench, standby: Node) -
     assert brief(bench.heard()) == ["180"]
     assert brief(bench.run(69.9)) == []
     assert brief(bench.run(0.2)) == ["CANCEL"]
+
+
+def test_one_record_that_makes_no_sense_does_not_stop_the_takeover(bench: Bench, standby: Node) -> None:
+    (branch,) = of(b"INVITE", bench.invite())
+    key, payload = packed(bench)
+    replica = standby.core.capabilities[1]
+    replica.apply(b"bad", payload.replace(branch.raw[:40], b"x" * 40).replace(b"SIP/2.0", b"SAP/2.0"), 1, 0.0)
+    replica.apply(key, payload, 1, 0.0)
+    standby.core.on_role(Role.MASTER, 2, 1.0)
+    assert standby.core.counters["failed_takeovers"] == 1
+    assert [send.data for send in standby.core.take()] == [branch.raw]
