@@ -1,10 +1,5 @@
 """Sans-IO: what can go wrong in the SIP core; an error carries what its receiver acts on."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sipcore.message.message import Request
-
 
 class SipcoreError(Exception):
     """The root of this package's errors."""
@@ -15,9 +10,12 @@ class ConfigError(SipcoreError):
 
 
 class ParseError(SipcoreError):
-    """A message that breaks RFC 3261; `status` is what to answer, `partial` the request if that can be."""
+    """A message that breaks RFC 3261; `status` is what to answer.
 
-    def __init__(self, reason: str, *, status: int = 400, partial: "Request | None" = None) -> None:
+    `partial` is the Request to answer, or None when it cannot be; its type lives a level higher.
+    """
+
+    def __init__(self, reason: str, *, status: int = 400, partial: object = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.status = status

@@ -51,6 +51,7 @@ def exercise(data: bytes) -> None:
     assert refused.reason
     assert refused.status in {400, 505, 513}
     request = refused.partial
+    assert request is None or isinstance(request, Request)
     if request is not None:
         if receive_fixup(request, source) is not None:
             request.put_top_via(request.top_via)
