@@ -91,6 +91,12 @@ def role_faults(ruleset: Ruleset, role: Role | None, tables: Mapping[str, Observ
     return found
 
 
+def drops_invalid(rule: str) -> bool:
+    """Whether a rule of nft or iptables drops what conntrack calls invalid."""
+    words = rule.lower()  # `ct state invalid drop`, `--ctstate INVALID -j DROP`, `--state INVALID -j DROP`
+    return "state " in words and "invalid" in words and "drop" in words
+
+
 def _values(elements: object) -> Iterable[int]:
     """Addresses as numbers: nft prints one as text, as a number, or wrapped with its timeout."""
     for element in elements if isinstance(elements, Sequence) else ():

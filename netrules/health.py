@@ -69,7 +69,7 @@ def _hanging_clients(tables: Tables | None) -> list[Problem]:
         lines += _listed(partial(tables.text, "ruleset"))
     for tool in ("iptables", "ip6tables"):  # nftables does not show the legacy tools' rules
         lines += _listed(partial(run, [tool, "-S"]))
-    if not any(_drops_invalid(line) for line in lines):
+    if not any(diff.drops_invalid(line) for line in lines):
         return []
     text = (
         "a rule drops ct state invalid and nf_conntrack_tcp_loose is 0: after a takeover TCP clients hang"
@@ -83,8 +83,3 @@ def _listed(listing: Callable[[], str]) -> list[str]:
         return listing().splitlines()
     except RulesError:
         return []
-
-
-def _drops_invalid(line: str) -> bool:
-    words = line.lower()  # `ct state invalid drop`, `--ctstate INVALID -j DROP`, `--state INVALID -j DROP`
-    return "state " in words and "invalid" in words and "drop" in words

@@ -121,7 +121,7 @@ def flip(node: Node, rules: Ruleset, lease_ms: int = 10_000) -> Flip | IptablesF
 
 
 def send_soon(sock: socket.socket, data: bytes, peer: str) -> None:
-    """Send once the kernel allows it: a work queue makes an IPv6 address local, a moment after it is added."""
+    """Send once the kernel allows it: an IPv6 address becomes local by a work queue, after it is added."""
     end = time.monotonic() + 2
     while True:
         try:

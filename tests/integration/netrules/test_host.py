@@ -153,6 +153,14 @@ def test_a_sysctl_that_somebody_set_back_is_told_and_the_earlier_value_comes_bac
     assert remove(state_dir=tmp_path) == []
 
 
+def test_mending_one_sysctl_does_not_forget_what_the_other_was(nft: Nftables, tmp_path: Path) -> None:
+    apply(rules(Strategy.ON_MASTER), state_dir=tmp_path)
+    NONLOCAL["ipv4"].write_text("0")
+    apply(rules(Strategy.ON_MASTER), state_dir=tmp_path)
+    remove(state_dir=tmp_path)
+    assert [path.read_text() for path in NONLOCAL.values()] == ["0\n", "0\n"]
+
+
 def test_a_flip_works_from_any_state_of_the_sets(nft: Nftables, tmp_path: Path) -> None:
     ruleset = rules(Strategy.ON_BOTH, lease=True)
     apply(ruleset, state_dir=tmp_path)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from netrules import Backend, Role, Ruleset, Strategy, Vip, desired
-from netrules.diff import Observed, faults, observed, role_faults, table_paths
+from netrules.diff import Observed, drops_invalid, faults, observed, role_faults, table_paths
 from netrules.render import comment
 from netrules.ruleset import Table
 
@@ -109,3 +109,20 @@ def test_only_tables_of_ours_are_ours() -> None:
         {"table": {"family": "inet", "name": name}} for name in ("haagent_guard", "filter", "my_haagent_x")
     ]
     assert table_paths([{"metainfo": {}}, *tables]) == ["inet haagent_guard"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "drops"),
+    [
+        ("ct state invalid drop", True),
+        ("ct state vmap { established : accept, invalid : drop }", True),
+        ("ct state { invalid } counter packets 0 bytes 0 drop", True),
+        ("-A INPUT -m conntrack --ctstate INVALID -j DROP", True),
+        ("-A INPUT -m state --state INVALID,UNTRACKED -j DROP", True),
+        ("ct state established,related accept", False),
+        ("ct state new tcp dport 22 drop", False),
+        ("-A INPUT -m conntrack --ctstate INVALID -j ACCEPT", False),
+    ],
+)
+def test_a_rule_that_drops_invalid_packets_is_known_in_every_dialect(rule: str, drops: bool) -> None:
+    assert drops_invalid(rule) is drops
