@@ -67,17 +67,17 @@ def _prepare(config: AgentConfig) -> Prepared:
     """In this order: nothing of the host is changed before all checks have passed."""
     logs.configure(config.log.format, config.log.level)
     host.require_capabilities()
-    interfaces = host.interfaces()
-    check_against_host(config, interfaces)
+    check_against_host(config, host.interfaces())
     require_agreement(config)
-    setup = build_setup(config, interfaces)
     run_dir = Path(config.run_dir)
     agent_lock = host.lock(run_dir)
     guard_lock = host.guard_lock(run_dir)
-    rules = PacketRules(setup, run_dir)
-    rules.apply()
     for address in host.remove_leftovers():
         log.warning("removed an address that an earlier agent left", address=address)
+    # looked at again: an address that was ours a moment ago must not be taken for somebody else's
+    setup = build_setup(config, host.interfaces())
+    rules = PacketRules(setup, run_dir)
+    rules.apply()
     state = StateDirectory(Path(config.state_dir))
     return Prepared(config, setup, state, rules, guard_lock, agent_lock)
 
@@ -179,7 +179,7 @@ class Control:
         log.info("role", old=change.old, new=change.role, epoch=change.epoch, reason=change.reason)
 
     def _on_core(self, state: CoreState) -> None:
-        self._tell_guard(Core(pid=state.pid, ready=state.ready, synced=state.synced))
+        self._tell_guard(Core(pid=state.pid, ready=state.ready, synced=state.synced, epoch=state.epoch))
 
     def _on_core_gone(self, reason: str) -> None:
         log.warning(reason)

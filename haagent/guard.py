@@ -151,7 +151,8 @@ class Guard:
 
     def _on_control(self, message: ToGuard, now: float) -> None:
         if isinstance(message, Core):
-            self._actions.carry_out(self._node.on_core(self._follow_core(message), now), now)
+            state = self._follow_core(message)
+            self._actions.carry_out(self._node.on_core(state, now, epoch=message.epoch), now)
         elif isinstance(message, Order):
             self._actions.carry_out(self._node.on_command(_command(message), now), now)
         elif isinstance(message, Shutdown):

@@ -125,8 +125,13 @@ class Node(NodeSteps):
         self._links[interface] = up
         return self._reconsider(now)
 
-    def on_core(self, state: CoreState, now: float) -> list[Effect]:
-        """The SIP core's state has changed."""
+    def on_core(self, state: CoreState, now: float, *, epoch: int = 0) -> list[Effect]:
+        """The SIP core's state has changed; `epoch`: the greatest that it has heard of.
+
+        A core outlives its agent's memory and refuses every epoch below its own: the next one is above.
+        """
+        if not self._own.owns_vip:
+            self._own.epoch = max(self._own.epoch, epoch)
         if not self.settings.has_core or state is self._core:
             return []
         self._core = state

@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -74,6 +75,10 @@ class AgentNode:
             argv = [sys.executable, "-m", "haagent", "run", str(self.config)]
             self.agent = self.host.spawn(argv, stdout=log, stderr=log)
 
+    def forget(self) -> None:
+        """Lose what the agent keeps on disk: its epoch and its history."""
+        shutil.rmtree(self.base / "state")
+
     def status(self) -> dict[str, Any]:
         answer: dict[str, Any] = self.client.get("/v1/status")
         return answer
@@ -90,7 +95,8 @@ class AgentNode:
 
     def told(self) -> list[dict[str, Any]]:
         """Every role that the core was told."""
-        return [json.loads(line) for line in (self.base / "core.log").read_text().splitlines()]
+        lines = (self.base / "core.log").read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
     def kill(self, number: signal.Signals, *, guard: bool = True, control: bool = True) -> None:
         pids = self.pids()

@@ -118,7 +118,29 @@ def test_sigterm_hands_over_and_leaves_nothing_behind(pair: Pair) -> None:
     assert pair.a.shell("cat", "/proc/sys/net/ipv4/ip_nonlocal_bind").strip() == "0"
 
 
-def test_agent_killed_twice_and_started_again_tells_the_core_the_role(pair: Pair) -> None:
+def test_an_agent_that_was_killed_and_started_again_can_take_the_vip_back(pair: Pair) -> None:
+    pair.a.kill(signal.SIGKILL)
+    pair.until(lambda: pair.b.role() == "MASTER", 2)
+    pair.a.start()
+    pair.until(lambda: pair.settled("b"), 5)
+    pair.b.client.post("/v1/switchover")
+    pair.until(lambda: pair.settled("a"), 2)
+    assert pair.owners() == {"a"}
+    assert VIP in pair.a.addresses()
+
+
+def test_an_agent_that_has_lost_its_memory_still_finds_an_epoch_that_its_core_takes(pair: Pair) -> None:
+    pair.a.client.post("/v1/switchover")
+    pair.until(lambda: pair.settled("b"), 2)
+    pair.a.kill(signal.SIGKILL)
+    pair.b.kill(signal.SIGKILL)
+    pair.a.forget()
+    pair.a.start()
+    pair.until(lambda: pair.a.role() == "MASTER", 5)
+    pair.until(lambda: pair.a.told()[-1]["role"] == "MASTER", 2)
+
+
+def test_a_restarted_core_is_told_its_role(pair: Pair) -> None:
     assert pair.b.core is not None
     pair.b.core.kill()
     pair.b.core.wait()
