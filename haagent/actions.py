@@ -99,6 +99,11 @@ class Actions:
             if vips.on_address(event):
                 self.carry_out(self._node.on_vip_lost(name, now), now)
 
+    def show_again(self) -> None:
+        """The packet rules were written again, hidden."""
+        for vips in self.vips.values():
+            vips.show_again()
+
     def _on_peer(self, link_input: LinkInput, now: float) -> list[Effect]:
         if isinstance(link_input, Data):
             return self._node.on_peer_bytes(link_input.data, now)

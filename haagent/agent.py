@@ -32,6 +32,7 @@ log = structlog.get_logger()
 WRONG = 2  # config or host
 STOP_SECONDS = 5.0
 TELL_SECONDS = 1.0
+RULES_SECONDS = 1.0
 RESTART = wait_exponential(multiplier=0.02, max=5.0)
 NO_CORE = {"ready": False, "synced": False, "role": None, "epoch": None, "pid": None}
 
@@ -117,6 +118,7 @@ class Control:
             listen = self._config.api.listen
             servers.append(await api.serve_tcp(self, listen.host, listen.port))
         background = [asyncio.create_task(self._history.run()), asyncio.create_task(self._sign_of_life())]
+        background.append(asyncio.create_task(self._keep_rules()))
         if self._core is not None:
             background.append(asyncio.create_task(self._core.run()))
         guarding = asyncio.create_task(self._keep_guard())
@@ -193,6 +195,16 @@ class Control:
             self._guard.tell_core(core)
 
     # The guard's life
+
+    async def _keep_rules(self) -> None:
+        """Without them a backup would speak up and a lease would end nothing."""
+        while True:
+            await asyncio.sleep(RULES_SECONDS)
+            repaired = await self._rules.repair()
+            if repaired:
+                log.warning("somebody has changed the packet rules; they are put back", steps=repaired)
+                if self._guard is not None:
+                    self._guard.show_again()
 
     async def _keep_guard(self) -> None:
         """Start it, and start it again when it has died; ever slower while it dies at once."""

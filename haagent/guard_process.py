@@ -18,6 +18,7 @@ from haagent.pipe import (
     Core,
     Line,
     Order,
+    Repaired,
     Report,
     RoleChange,
     Rules,
@@ -81,6 +82,10 @@ class GuardProcess:
     def tell_core(self, core: Core) -> None:
         """What control knows of the SIP core."""
         self._send(core)
+
+    def show_again(self) -> None:
+        """The packet rules were written again."""
+        self._send(Repaired())
 
     def shut_down(self) -> None:
         """Have it leave in a planned way."""

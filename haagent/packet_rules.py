@@ -1,5 +1,6 @@
 """IO shell: the packet rules and sysctls of the node: applied hidden at start, removed at the end."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -36,11 +37,22 @@ class PacketRules:
     def __init__(self, setup: Setup, run_dir: Path) -> None:
         self._ruleset = ruleset(setup)
         self._run_dir = run_dir
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="iptables")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="rules")
 
     def apply(self) -> None:
         """Bring the host to the backup's state."""
         netrules.apply(self._ruleset, state_dir=self._run_dir)
+
+    async def repair(self) -> list[str]:
+        """Put back what somebody else has changed (`nft flush ruleset`, a firewall's reload): the steps."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._repair)
+
+    def _repair(self) -> list[str]:
+        try:
+            return [step.text for step in netrules.apply(self._ruleset, state_dir=self._run_dir)]
+        except netrules.RulesError as error:
+            log.warning("packet rules could not be checked", error=str(error))
+            return []
 
     def remove(self) -> None:
         """Take everything of ours away, and give back the sysctls that we changed."""

@@ -69,6 +69,10 @@ class Order(msgspec.Struct, tag=True):
     by: str
 
 
+class Repaired(msgspec.Struct, tag=True):
+    """Control has written the packet rules again: everything is hidden now."""
+
+
 class Shutdown(msgspec.Struct, tag=True):
     """Leave in a planned way, then end."""
 
@@ -141,7 +145,7 @@ class Stopped(msgspec.Struct, tag=True):
     """The shutdown is complete."""
 
 
-ToGuard = Setup | Core | Order | Shutdown
+ToGuard = Setup | Core | Order | Repaired | Shutdown
 ToControl = Report | RoleChange | Rules | Answer | Line | Stopped
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=float)  # the durations of the config

@@ -27,6 +27,7 @@ class NftablesRules:
     def __init__(self, flip: Flip, alarm: Callable[[str], object]) -> None:
         self._flip = flip
         self._alarm = alarm
+        self._alarmed = False
 
     def show(self) -> None:
         """Let the VIPs' traffic pass."""
@@ -43,7 +44,13 @@ class NftablesRules:
         except LeaseLapsedError:
             return False
         except RulesError as error:
-            self._alarm(f"the lease could not be renewed: {error}")
+            if (
+                not self._alarmed
+            ):  # once: it is tried again many times a second, and control repairs the rules
+                self._alarm(f"the lease could not be renewed: {error}")
+            self._alarmed = True
+        else:
+            self._alarmed = False
         return True
 
     def _try(self, change: Callable[[], None]) -> None:

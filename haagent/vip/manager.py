@@ -73,6 +73,12 @@ class VipManager:
         self._shown = True
         self.release()
 
+    def show_again(self) -> None:
+        """The rules were written again, hidden: the owner shows its VIPs at once."""
+        self._shown = False
+        if self._role is PlanRole.MASTER:
+            self._carry_out(PlanRole.MASTER)
+
     def leave(self) -> None:
         """Take everything of ours out of the kernel."""
         self._carry_out(PlanRole.OUT)

@@ -155,6 +155,16 @@ def test_vip_removed_by_others_is_put_back(pair: Pair) -> None:
     assert pair.owners() == {"a"}
 
 
+def test_packet_rules_flushed_by_others_are_put_back_and_the_owner_stays_heard(pair: Pair) -> None:
+    for node in (pair.a, pair.b):
+        node.shell("nft", "flush", "ruleset")
+    pair.until(lambda: "haagent_lease" in pair.b.shell("nft", "list", "tables"), 3)
+    pair.until(lambda: "haagent_lease" in pair.a.shell("nft", "list", "tables"), 3)
+    pair.until(lambda: pair.owners() == {"a"}, 1)
+    assert pair.a.role() == "MASTER"
+    assert pair.b.role() == "BACKUP"
+
+
 def test_guard_goes_on_when_control_is_killed(pair: Pair) -> None:
     pair.a.kill(signal.SIGKILL, guard=False)
     time.sleep(0.7)
