@@ -211,7 +211,7 @@ class NodeSteps:
         """A link or the SIP core has changed."""
         role, fault = self._own.role, self._fault()
         if role is NodeRole.FAULT and fault is None:
-            return [*self._own.join(now, "startup: " + self._own.reason + " no more"), *self._beat(now)]
+            return [*self._own.join(now, f"fault over: {self._own.reason}"), *self._beat(now)]
         if fault is None or role not in (NodeRole.MASTER, NodeRole.BACKUP):
             return []
         lost = Lost(self._own.epoch, fault[:MAX_TEXT])

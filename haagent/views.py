@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Group
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 Json = Mapping[str, object]
 
@@ -26,12 +26,13 @@ def status(state: Json) -> Group:
 
 def history(records: Sequence[Json]) -> Table:
     """The table of `haagent history`: times are milliseconds after the cause was detected."""
-    table = Table("time", "epoch", "role", "reason", *(name.removesuffix("_ms") for name in PHASES))
+    fixed = [Column(name, no_wrap=True) for name in ("time", "epoch", "role")]
+    table = Table(*fixed, "reason", *(name.removesuffix("_ms").replace("_", " ") for name in PHASES))
     for record in records:
         phases = record.get("phases")
         known = phases if isinstance(phases, dict) else {}
         table.add_row(
-            str(record.get("time", ""))[:23],
+            str(record.get("time", ""))[:23].replace("T", " "),
             str(record.get("epoch", "")),
             f"{_role(record.get('old'))} → {_role(record.get('role'))}",
             escape(str(record.get("reason", ""))),
@@ -75,7 +76,7 @@ def _routers(routers: Sequence[Json]) -> Table:
             f"{router['advert_interval']} s",
             "\n".join(str(vip) for vip in vips) if isinstance(vips, list) else "",
             "yes" if router["vips_present"] else "no",
-            str(router["lease"]),
+            f"{router['lease']} s" if router["lease"] != "off" else "off",
         )
     return table
 
