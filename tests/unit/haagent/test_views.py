@@ -76,7 +76,7 @@ def test_history_shows_times_and_leaves_out_what_did_not_happen() -> None:
         "phases": {"decided_ms": 0.2, "vip_ms": 0.75, "announced_ms": None},
     }
     text = shown(views.history([record]))
-    assert "2026-01-02T03:04:05.678 │ 4" in text
+    assert "2026-01-02 03:04:05.678 │ 4" in text
     assert "BACKUP → MASTER" in text
     assert "0.75" in text
     assert "None" not in text
