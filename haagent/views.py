@@ -9,7 +9,7 @@ from rich.table import Column, Table
 Json = Mapping[str, object]
 
 COLOURS = {"MASTER": "bold green", "BACKUP": "cyan", "FAULT": "bold red", "INIT": "yellow"}
-PHASES = ("decided_ms", "vip_ms", "announced_ms", "core_told_ms")
+PHASES = {"vip_ms": "VIP", "announced_ms": "announced", "core_told_ms": "core told"}
 
 
 def is_healthy(state: Json) -> bool:
@@ -26,8 +26,9 @@ def status(state: Json) -> Group:
 
 def history(records: Sequence[Json]) -> Table:
     """The table of `haagent history`: times are milliseconds after the cause was detected."""
-    fixed = [Column(name, no_wrap=True) for name in ("time", "epoch", "role")]
-    table = Table(*fixed, "reason", *(name.removesuffix("_ms").replace("_", " ") for name in PHASES))
+    table = Table(
+        *(Column(name, no_wrap=True) for name in ("time", "epoch", "role")), "why, and what was done when"
+    )
     for record in records:
         phases = record.get("phases")
         known = phases if isinstance(phases, dict) else {}
@@ -35,8 +36,7 @@ def history(records: Sequence[Json]) -> Table:
             str(record.get("time", ""))[:23].replace("T", " "),
             str(record.get("epoch", "")),
             f"{_role(record.get('old'))} → {_role(record.get('role'))}",
-            escape(str(record.get("reason", ""))),
-            *(_milliseconds(known.get(name)) for name in PHASES),
+            escape(str(record.get("reason", ""))) + _steps(known),
         )
     return table
 
@@ -105,5 +105,7 @@ def _role(name: object) -> str:
     return f"[{colour}]{text}[/]" if colour else escape(text)
 
 
-def _milliseconds(value: object) -> str:
-    return f"{value:.2f}" if isinstance(value, int | float) else ""
+def _steps(phases: Json) -> str:
+    done = [(word, phases.get(name)) for name, word in PHASES.items()]
+    told = ", ".join(f"{word} {value:.1f} ms" for word, value in done if isinstance(value, int | float))
+    return f"\n[dim]{told}[/]" if told else ""

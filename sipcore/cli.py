@@ -86,7 +86,11 @@ def location(
 def dialog(socket: SocketOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show the calls."""
     records = _ask(lambda: _client(socket, config).get("/v1/dialogs"))
-    _show(records, lambda found: views.rows(found, ("call_id", "state")), as_json=as_json)
+    _show(
+        records,
+        lambda found: views.rows(found, ("call_id", "from", "to", "state", "age")),
+        as_json=as_json,
+    )
 
 
 @app.command()
@@ -95,7 +99,9 @@ def transaction(
 ) -> None:
     """Show the transactions that are under way."""
     records = _ask(lambda: _client(socket, config).get("/v1/transactions"))
-    _show(records, lambda found: views.rows(found, ("method", "state")), as_json=as_json)
+    _show(
+        records, lambda found: views.rows(found, ("side", "method", "call_id", "uri", "hop")), as_json=as_json
+    )
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 Json = Mapping[str, object]
 
@@ -29,11 +29,10 @@ def status(state: Json) -> Table:
 
 
 def rows(records: Sequence[Json], columns: Sequence[str]) -> Table:
-    """One row per record: these columns first, then whatever else the records hold."""
-    more = dict.fromkeys(key for record in records for key in record if key not in columns)
-    table = Table(*(name.replace("_", " ") for name in (*columns, *more)))
+    """One row per record, with the columns that a screen has room for; `--json` has them all."""
+    table = Table(*(Column(name.replace("_", " "), overflow="fold") for name in columns))
     for record in records:
-        table.add_row(*(_cell(record.get(name)) for name in (*columns, *more)))
+        table.add_row(*(_cell(record.get(name)) for name in columns))
     return table
 
 

@@ -78,5 +78,5 @@ def test_history_shows_times_and_leaves_out_what_did_not_happen() -> None:
     text = shown(views.history([record]))
     assert "2026-01-02 03:04:05.678 │ 4" in text
     assert "BACKUP → MASTER" in text
-    assert "0.75" in text
+    assert "VIP 0.8 ms" in text
     assert "None" not in text
