@@ -108,9 +108,11 @@ def demo(
     json_file: JsonOption = None,
     seed: SeedOption = 0,
     logs: LogsOption = None,
+    svg: Annotated[Path | None, typer.Option("--svg", help="Save the screen as a picture.")] = None,
 ) -> None:
     """Break the master of a pair with live calls and show that nothing is lost."""
     options = Options(strategy.value, fault, advert, calls, users, seed)
+    out.record = svg is not None
 
     def play() -> Any:
         from haagent.lab.demo import run
@@ -120,6 +122,8 @@ def demo(
     outcome = _on_stage(play)
     _write(json_file, as_json(outcome))
     out.print(report.demo(outcome))
+    if svg is not None:
+        out.save_svg(str(svg), title="haagent lab demo")
     raise typer.Exit(0 if outcome.is_good else LOST)
 
 
