@@ -99,10 +99,10 @@ class Actions:
             if vips.on_address(event):
                 self.carry_out(self._node.on_vip_lost(name, now), now)
 
-    def show_again(self) -> None:
-        """The packet rules were written again, hidden."""
+    def on_repair(self, *, done: bool) -> None:
+        """The packet rules are being written again, hidden; no lease can lapse meanwhile."""
         for vips in self.vips.values():
-            vips.show_again()
+            vips.on_repair(done=done)
 
     def _on_peer(self, link_input: LinkInput, now: float) -> list[Effect]:
         if isinstance(link_input, Data):

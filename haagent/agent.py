@@ -194,17 +194,23 @@ class Control:
         if self._guard is not None:
             self._guard.tell_core(core)
 
+    def _tell_repair(self, *, done: bool) -> None:
+        if self._guard is not None:
+            self._guard.tell_repair(done=done)
+
     # The guard's life
 
     async def _keep_rules(self) -> None:
         """Without them a backup would speak up and a lease would end nothing."""
         while True:
             await asyncio.sleep(RULES_SECONDS)
-            repaired = await self._rules.repair()
-            if repaired:
-                log.warning("somebody has changed the packet rules; they are put back", steps=repaired)
-                if self._guard is not None:
-                    self._guard.show_again()
+            missing = await self._rules.missing()
+            if not missing:
+                continue
+            log.warning("somebody has changed the packet rules; they are put back", steps=missing)
+            self._tell_repair(done=False)
+            await self._rules.repair()
+            self._tell_repair(done=True)
 
     async def _keep_guard(self) -> None:
         """Start it, and start it again when it has died; ever slower while it dies at once."""

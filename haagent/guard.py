@@ -18,7 +18,7 @@ from haagent.control.commands import Command, Failover, Switchover
 from haagent.netlink import AddressEvent, EventSocket, LinkEvent
 from haagent.node import CoreState, Node
 from haagent.peer.link import PeerLink
-from haagent.pipe import MAX_PACKET, Core, Order, Repaired, Setup, Shutdown, ToGuard, decode_to_guard
+from haagent.pipe import MAX_PACKET, Core, Order, Repair, Setup, Shutdown, ToGuard, decode_to_guard
 from haagent.reporter import Reporter
 from haagent.vrrp.packet import AdvertisementReader, Discard
 from haagent.vrrp.socket import VrrpSocket
@@ -155,8 +155,8 @@ class Guard:
             self._actions.carry_out(self._node.on_core(state, now, epoch=message.epoch), now)
         elif isinstance(message, Order):
             self._actions.carry_out(self._node.on_command(_command(message), now), now)
-        elif isinstance(message, Repaired):
-            self._actions.show_again()
+        elif isinstance(message, Repair):
+            self._actions.on_repair(done=message.done)
         elif isinstance(message, Shutdown):
             self._actions.carry_out(self._node.on_shutdown(now), now)
 

@@ -18,7 +18,7 @@ from haagent.pipe import (
     Core,
     Line,
     Order,
-    Repaired,
+    Repair,
     Report,
     RoleChange,
     Rules,
@@ -83,9 +83,9 @@ class GuardProcess:
         """What control knows of the SIP core."""
         self._send(core)
 
-    def show_again(self) -> None:
-        """The packet rules were written again."""
-        self._send(Repaired())
+    def tell_repair(self, *, done: bool) -> None:
+        """The packet rules are being written again, or have been."""
+        self._send(Repair(done))
 
     def shut_down(self) -> None:
         """Have it leave in a planned way."""

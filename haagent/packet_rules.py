@@ -43,16 +43,25 @@ class PacketRules:
         """Bring the host to the backup's state."""
         netrules.apply(self._ruleset, state_dir=self._run_dir)
 
-    async def repair(self) -> list[str]:
-        """Put back what somebody else has changed (`nft flush ruleset`, a firewall's reload): the steps."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._repair)
+    async def missing(self) -> list[str]:
+        """What somebody else has changed (`nft flush ruleset`, a firewall's reload): the steps to mend it."""
+        return await self._in_thread(dry_run=True)
 
-    def _repair(self) -> list[str]:
+    async def repair(self) -> list[str]:
+        """Make those steps; what is written again is hidden."""
+        return await self._in_thread(dry_run=False)
+
+    async def _in_thread(self, *, dry_run: bool) -> list[str]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._repair, dry_run)
+
+    def _repair(self, dry_run: bool) -> list[str]:
         try:
-            return [step.text for step in netrules.apply(self._ruleset, state_dir=self._run_dir)]
+            steps = netrules.apply(self._ruleset, dry_run=dry_run, state_dir=self._run_dir)
         except netrules.RulesError as error:
             log.warning("packet rules could not be checked", error=str(error))
             return []
+        return [step.text for step in steps]
 
     def remove(self) -> None:
         """Take everything of ours away, and give back the sysctls that we changed."""

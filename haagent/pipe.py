@@ -69,8 +69,10 @@ class Order(msgspec.Struct, tag=True):
     by: str
 
 
-class Repaired(msgspec.Struct, tag=True):
-    """Control has written the packet rules again: everything is hidden now."""
+class Repair(msgspec.Struct, tag=True):
+    """Control writes the packet rules again (begins), or has (done): then everything is hidden."""
+
+    done: bool
 
 
 class Shutdown(msgspec.Struct, tag=True):
@@ -145,7 +147,7 @@ class Stopped(msgspec.Struct, tag=True):
     """The shutdown is complete."""
 
 
-ToGuard = Setup | Core | Order | Repaired | Shutdown
+ToGuard = Setup | Core | Order | Repair | Shutdown
 ToControl = Report | RoleChange | Rules | Answer | Line | Stopped
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=float)  # the durations of the config

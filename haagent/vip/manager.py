@@ -52,6 +52,7 @@ class VipManager:
         self._foreign = frozenset(vip for vip in self._messages if str(vip.address) in setup.foreign)
         self._present = set(self._foreign)
         self._shown = False
+        self._repairing = False
         self._role = PlanRole.BACKUP
 
     @property
@@ -73,11 +74,16 @@ class VipManager:
         self._shown = True
         self.release()
 
-    def show_again(self) -> None:
-        """The rules were written again, hidden: the owner shows its VIPs at once."""
-        self._shown = False
-        if self._role is PlanRole.MASTER:
-            self._carry_out(PlanRole.MASTER)
+    def on_repair(self, *, done: bool) -> None:
+        """The rules are written again, hidden: then the owner shows its VIPs at once.
+
+        Between the two a lease that is not there has not lapsed: its table is new.
+        """
+        self._repairing = not done
+        if done:
+            self._shown = False
+            if self._role is PlanRole.MASTER:
+                self._carry_out(PlanRole.MASTER)
 
     def leave(self) -> None:
         """Take everything of ours out of the kernel."""
@@ -90,7 +96,7 @@ class VipManager:
 
     def refresh(self) -> bool:
         """Renew the lease; False when it had lapsed: nobody can use the VIPs here."""
-        if self._rules.refresh():
+        if self._repairing or self._rules.refresh():
             return True
         self._shown = False
         return False

@@ -122,6 +122,10 @@ def test_history_survives_a_restart(pair: Pair) -> None:
     started(pair)
     before = pair.a.history()
     epoch = pair.a.status()["epoch"]
+    stored = pair.a.base / "state" / "history.jsonl"
+    pair.until(
+        lambda: '"MASTER"' in stored.read_text(), 5
+    )  # written in the background, after a sync of the epoch
     pair.a.kill(signal.SIGKILL)
     assert pair.a.agent is not None
     pair.a.agent.wait()
