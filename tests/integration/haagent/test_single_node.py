@@ -120,12 +120,11 @@ def test_commands_say_what_the_agent_knows(pair: Pair) -> None:
 
 def test_history_survives_a_restart(pair: Pair) -> None:
     started(pair)
+    stored = pair.a.base / "state" / "history.jsonl"
+    # written in the background, after a sync of the epoch
+    pair.until(lambda: json.loads(stored.read_text().splitlines()[-1]) == pair.a.history()[-1], 5)
     before = pair.a.history()
     epoch = pair.a.status()["epoch"]
-    stored = pair.a.base / "state" / "history.jsonl"
-    pair.until(
-        lambda: '"MASTER"' in stored.read_text(), 5
-    )  # written in the background, after a sync of the epoch
     pair.a.kill(signal.SIGKILL)
     assert pair.a.agent is not None
     pair.a.agent.wait()
