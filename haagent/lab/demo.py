@@ -84,7 +84,7 @@ class Demo:
         before = pair.nodes[old].registered()
         calls_before = sum(call.is_up or call.is_ringing for call in calls)
         time.sleep(rng.uniform(0.2, 0.5))
-        step = progress.add_task(f"fault: {options.fault} on {old}", total=1)
+        step = progress.add_task(f"fault: {options.fault}, node {old}", total=1)
         at = strike(options.fault, self._lan, pair.nodes[old])
         scenario.finish_ringing(calls)
         new = self._wait_for_other(old, at, options.advert)
@@ -112,7 +112,7 @@ class Demo:
     def _outcome(self, options: Options, old: str, new: str | None, at: float, until: float) -> Outcome:
         sight = self._watch.sight
         switched = sight.switched(Sort.ARP, at, old) or until
-        moments = [timeline.Moment(at, "laboratory", f"{options.fault} on {old}")]
+        moments = [timeline.Moment(at, "laboratory", f"{options.fault} fault at {old}")]
         if new:
             moments += timeline.takeover(self._pair.nodes[new].history(), new, at)
         moments += timeline.seen_by_client(sight, self._ledger, at, until, old)

@@ -59,7 +59,7 @@ def _timeline(outcome: Outcome) -> Table:
 def _figures(outcome: Outcome) -> Table:
     options = outcome.options
     every = f"advertisements every {options.advert * 1e3:g} ms"
-    title = f"{options.fault} on {outcome.old}, {options.strategy}, {every}"
+    title = f"{options.fault} fault at {outcome.old}, {options.strategy}, {every}"
     table = Table("what", "value", title=title, title_justify="left")
     table.add_row("VIP gap seen by the client (ICMP)", _gap(outcome.icmp_gap_ms))
     table.add_row("SIP gap seen by the client (OPTIONS)", _gap(outcome.sip_gap_ms))
