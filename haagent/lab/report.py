@@ -33,7 +33,8 @@ def demo(outcome: Outcome) -> Group:
 
 def campaign(summary: Summary) -> Group:
     """The end of `haagent lab campaign`."""
-    table = Table(title="Power cuts during call setup", show_header=False, title_justify="left")
+    title = f"{summary.fault} faults during call setup, {summary.strategy}"
+    table = Table(title=title, show_header=False, title_justify="left", min_width=len(title))
     table.add_row("rounds", str(summary.rounds))
     table.add_row("calls", str(summary.calls))
     table.add_row("calls lost", _alarm(len(summary.lost)))
@@ -60,7 +61,7 @@ def _figures(outcome: Outcome) -> Table:
     options = outcome.options
     every = f"advertisements every {options.advert * 1e3:g} ms"
     title = f"{options.fault} fault at {outcome.old}, {options.strategy}, {every}"
-    table = Table("what", "value", title=title, title_justify="left")
+    table = Table("what", "value", title=title, title_justify="left", min_width=len(title))
     table.add_row("VIP gap seen by the client (ICMP)", _gap(outcome.icmp_gap_ms))
     table.add_row("SIP gap seen by the client (OPTIONS)", _gap(outcome.sip_gap_ms))
     table.add_row("nodes that own the VIP afterwards", ", ".join(outcome.owners) or "[red]none[/]")
