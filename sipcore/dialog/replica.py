@@ -10,6 +10,7 @@ import msgspec
 from sipcore.dialog.dialog import EARLY, Dialog, Leg, State
 from sipcore.dialog.table import DialogTable
 from sipcore.replication.capability import Kind
+from sipcore.replication.held import Held
 from sipcore.role import RoleGate
 
 Seconds = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
@@ -39,17 +40,6 @@ class WireDialog(msgspec.Struct, array_like=True, gc=False):
     legs: list[WireLeg]
     age: Seconds
     remaining: Seconds
-
-
-class Held:
-    """A record as the standby keeps it: packed, with what the merge rule looks at."""
-
-    __slots__ = ("at", "payload", "rank")
-
-    def __init__(self, rank: tuple[int, int], payload: bytes, at: float) -> None:
-        self.rank = rank  # epoch, state
-        self.payload = payload
-        self.at = at  # when its relative times were true
 
 
 class DialogReplica:

@@ -11,6 +11,7 @@ import msgspec
 
 from sipcore.errors import SipcoreError
 from sipcore.replication.capability import Kind
+from sipcore.replication.held import Held
 from sipcore.replication.tombstones import Tombstones
 from sipcore.role import RoleGate
 from sipcore.transaction.invite_client import State as ClientState
@@ -78,17 +79,6 @@ class Contexts(Protocol):
 
     def close_all(self) -> None:
         """Wait for nothing any more."""
-
-
-class Held:
-    """A record as the standby keeps it: packed, with what the merge rule looks at."""
-
-    __slots__ = ("at", "payload", "rank")
-
-    def __init__(self, rank: tuple[int, int], payload: bytes, at: float) -> None:
-        self.rank = rank  # epoch, state
-        self.payload = payload
-        self.at = at  # when its relative times were true
 
 
 class TransactionReplica:
