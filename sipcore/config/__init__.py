@@ -1,0 +1,7 @@
+"""Sans-IO: the configuration file sipcore.toml as typed objects."""
+
+from sipcore.config.kinds import HostPort
+from sipcore.config.parse import parse_config
+from sipcore.config.sections import Listen, SipcoreConfig
+
+__all__ = ["HostPort", "Listen", "SipcoreConfig", "parse_config"]

@@ -1,0 +1,135 @@
+"""Sans-IO: the text of sipcore.toml to typed objects; what is wrong is named with key, value and limit."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import Annotated, Any, NoReturn, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from sipcore.config.kinds import HostPort, Section, Within
+from sipcore.config.sections import SipcoreConfig
+from sipcore.duration import Seconds, parse_duration
+from sipcore.errors import ConfigError
+
+_UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
+_MISSING = re.compile(r"Object missing required field `([^`]*)`")
+_AT = re.compile(r"^(.*?)(?: - at `\$\.?(.*)`)?$", re.DOTALL)
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+def parse_config(text: str) -> SipcoreConfig:
+    """Read the text of sipcore.toml; a ConfigError names the key, the value and the limit."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not a TOML file: {error}") from error
+    try:
+        config = msgspec.convert(raw, SipcoreConfig, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        _explain(str(error), raw)
+    _check_durations(config)
+    _check_addresses(config)
+    return config
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Seconds:
+        return parse_duration(value)
+    if kind is HostPort:
+        return HostPort.parse(value)
+    raise NotImplementedError(kind)
+
+
+def _check_durations(config: SipcoreConfig) -> None:
+    for prefix, section in _sections(config, ""):
+        for name, hint in get_type_hints(type(section), include_extras=True).items():
+            value = getattr(section, name)
+            for limit in get_args(hint)[1:] if get_origin(hint) is Annotated else ():
+                if isinstance(limit, Within) and not limit.least <= value <= limit.greatest:
+                    range_ = f"{limit.least:g}s..{limit.greatest:g}s"
+                    raise ConfigError(f"{prefix}{name}: {value:g}s is not in {range_}")
+    least, greatest = config.registrar.min_expires, config.registrar.max_expires
+    if not least <= config.registrar.default_expires <= greatest:
+        raise ConfigError(
+            f"registrar.default_expires: {config.registrar.default_expires:g}s is not in "
+            f"min_expires..max_expires, which is {least:g}s..{greatest:g}s"
+        )
+
+
+def _sections(section: Section, prefix: str) -> Iterator[tuple[str, Section]]:
+    """This table and those in it, each with what stands before its keys."""
+    yield prefix, section
+    for name in section.__struct_fields__:
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            yield from _sections(value, f"{prefix}{name}.")
+        elif isinstance(value, tuple):
+            for index, item in enumerate(value):
+                if isinstance(item, Section):
+                    yield from _sections(item, f"{prefix}{name}[{index}].")
+
+
+def _check_addresses(config: SipcoreConfig) -> None:
+    seen: set[tuple[str, int]] = set()
+    for index, listen in enumerate(config.listen):
+        key = f"listen[{index}].address"
+        try:
+            address = ip_address(listen.address)
+        except ValueError as error:
+            raise ConfigError(f"{key}: {listen.address!r} is not an IPv4 or IPv6 address") from error
+        if address.is_unspecified:
+            raise ConfigError(f"{key}: {listen.address!r} is every address of the host; name the VIP itself")
+        if (place := (str(address), listen.port)) in seen:
+            raise ConfigError(f"{key}: {listen.address!r} with port {listen.port} is there twice")
+        seen.add(place)
+    for index, domain in enumerate(config.domains):
+        if not domain or domain != domain.strip() or " " in domain:
+            raise ConfigError(f"domains[{index}]: {domain!r} is not a domain name")
+    if config.replication is not None and config.replication.listen in config.replication.peers:
+        raise ConfigError(f"replication.peers: {config.replication.listen!r} is this node itself")
+
+
+def _explain(text: str, raw: dict[str, object]) -> NoReturn:
+    """Turn msgspec's sentence into ours: key first, then value, then limit."""
+    match = _AT.match(text)
+    what, path = (match[1], match[2] or "") if match else (text, "")
+    prefix = f"{path}." if path else ""
+    if unknown := _UNKNOWN.match(what):
+        known = _section_at(path).__struct_fields__
+        close = difflib.get_close_matches(unknown[1], known, n=1, cutoff=0.5)
+        hint = f", did you mean {prefix}{close[0]}?" if close else f"; known are {', '.join(known)}"
+        raise ConfigError(f"{prefix}{unknown[1]}: unknown key{hint}")
+    if missing := _MISSING.match(what):
+        raise ConfigError(f"{prefix}{missing[1]}: missing")
+    if what.startswith("Invalid enum value"):
+        section, _, name = path.rpartition(".")
+        words = ", ".join(map(repr, get_args(get_type_hints(_section_at(section))[name])))
+        what = f"is not one of {words}"
+    raise ConfigError(f"{path}: {_value_at(raw, path)!r}: {what[:1].lower()}{what[1:]}")
+
+
+def _section_at(path: str) -> type[Section]:
+    """The table that this path leads to: follows the annotations from the whole file on."""
+    section: type[Section] = SipcoreConfig
+    for name, _ in _STEP.findall(path):
+        if name:
+            section = _section_in(get_type_hints(section).get(name)) or section
+    return section
+
+
+def _section_in(hint: Any) -> type[Section] | None:
+    if isinstance(hint, type) and issubclass(hint, Section):
+        return hint
+    return next((found for arg in get_args(hint) if (found := _section_in(arg))), None)
+
+
+def _value_at(raw: object, path: str) -> object:
+    for name, index in _STEP.findall(path):
+        if isinstance(raw, dict):
+            raw = raw.get(name)
+        elif isinstance(raw, list) and index:
+            raw = raw[int(index)] if int(index) < len(raw) else None
+    return raw

@@ -1,0 +1,81 @@
+"""Sans-IO: the tables of sipcore.toml and their keys."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from sipcore.config.kinds import HostPort, Port, Section, Within
+from sipcore.duration import Seconds
+
+
+class Listen(Section, frozen=True):
+    """One socket of the SIP core; the address may be a VIP that this node does not have yet."""
+
+    address: str
+    port: Port = 5060
+    transport: Literal["udp"] = "udp"
+
+
+class Auth(Section, frozen=True):
+    """Digest authentication, RFC 7616: the realm and the files with users and with the nonce key."""
+
+    realm: str
+    users_file: str
+    secret_file: str
+
+
+class Registrar(Section, frozen=True):
+    """Limits of a registration, RFC 3261 section 10.3."""
+
+    # at most an hour may be refused as too brief
+    min_expires: Annotated[Seconds, Within(1, 3600)] = Seconds(60)
+    max_expires: Annotated[Seconds, Within(1, 604800)] = Seconds(3600)
+    default_expires: Annotated[Seconds, Within(1, 604800)] = Seconds(3600)
+    max_contacts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
+
+
+class Proxy(Section, frozen=True):
+    """Limits of a call that is being set up: timer C (RFC 3261 section 16.6), no answer, branches."""
+
+    timer_c: Annotated[Seconds, Within(1, 3600)] = Seconds(180)
+    no_answer: Annotated[Seconds, Within(1, 3600)] = Seconds(180)
+    max_branches: Annotated[int, msgspec.Meta(ge=1, le=64)] = 16
+
+
+class Dialog(Section, frozen=True):
+    """How long a call may last before the core forgets it."""
+
+    lifetime: Annotated[Seconds, Within(60, 604800)] = Seconds(12 * 3600)
+
+
+class Replication(Section, frozen=True):
+    """The link to the other node of the pair, and whether answers wait for it."""
+
+    listen: HostPort
+    peers: Annotated[tuple[HostPort, ...], msgspec.Meta(min_length=1, max_length=7)]
+    key_file: str
+    semi_sync: Literal["on", "off", "strict"] = "on"
+    budget: Annotated[Seconds, Within(0.001, 1)] = Seconds(0.005)
+
+
+class Log(Section, frozen=True):
+    """How the log looks and how much of it there is."""
+
+    format: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class SipcoreConfig(Section, frozen=True):
+    """The whole file."""
+
+    node: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    domains: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    listen: Annotated[tuple[Listen, ...], msgspec.Meta(min_length=1, max_length=16)]
+    auth: Auth
+    run_dir: str = "/run/sipcore"
+    standalone: bool = False
+    registrar: Registrar = Registrar()
+    proxy: Proxy = Proxy()
+    dialog: Dialog = Dialog()
+    replication: Replication | None = None
+    log: Log = Log()
