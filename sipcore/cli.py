@@ -48,7 +48,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command()
 def run(config: Annotated[Path, typer.Argument(help="sipcore.toml")]) -> None:
     """Run the SIP core in the foreground until SIGTERM."""
-    from sipcore.server import main as run_core  # the core is loaded only here
+    from sipcore.server.process import main as run_core  # the core is loaded only here
 
     raise typer.Exit(run_core(config))
 

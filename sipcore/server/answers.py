@@ -1,0 +1,78 @@
+"""IO shell: what the running SIP core answers to the control API."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+
+from sipcore.config import SipcoreConfig
+from sipcore.control.commands import Json, RoleOrder, location_rows
+from sipcore.replication.link import ReplicationLink
+from sipcore.server.assemble import Parts
+from sipcore.transport.layer import Send
+from sipcore.transport.udp import UdpListener
+
+
+class Answers:
+    """Reads the parts of one core; `ready` and `failures` are the server's to set."""
+
+    def __init__(
+        self,
+        config: SipcoreConfig,
+        parts: Parts,
+        link: ReplicationLink[Send] | None,
+        listeners: Sequence[UdpListener],
+        change_role: Callable[[RoleOrder], None],
+        *,
+        started_at: float,
+    ) -> None:
+        self._config = config
+        self._parts = parts
+        self._link = link
+        self._listeners = listeners
+        self.change_role = change_role
+        self._started_at = started_at
+        self.ready = False
+        self.failures = 0  # datagrams and timers that broke the core
+
+    def status(self) -> Json:
+        """The state in one object."""
+        link = self._link
+        return {
+            "node": self._config.node,
+            "pid": os.getpid(),
+            "role": self._parts.gate.role.name,
+            "epoch": self._parts.gate.epoch,
+            "ready": self.ready,
+            "synced": link is None or link.synced,
+            "alone": link is None or link.alone,
+            "uptime": round(time.monotonic() - self._started_at, 1),
+            "contacts": self._parts.location.contacts,
+            "dialogs": self._parts.core.dialog_count,
+            "transactions": self._parts.core.transaction_count,
+            "counters": {
+                **self._parts.core.counters,
+                "contacts_expired": self._parts.location.expired,
+                "failures": self.failures,
+                "send_errors": sum(listener.send_errors for listener in self._listeners),
+                "receive_errors": sum(listener.receive_errors for listener in self._listeners),
+            },
+            "form": "python",
+        }
+
+    def location(self, aor: str | None) -> Sequence[Json]:
+        """The registered contacts."""
+        return location_rows(self._parts.location, aor, time.monotonic())
+
+    def dialogs(self) -> Sequence[Json]:
+        """The calls."""
+        return self._parts.core.dialog_rows(time.monotonic())
+
+    def transactions(self) -> Sequence[Json]:
+        """The transactions that are under way."""
+        return self._parts.core.transaction_rows()
+
+    def replication(self) -> Json:
+        """The links to the peers."""
+        if self._link is None:
+            return {"configured": False}
+        return {"configured": True, **self._link.status(time.monotonic())}

@@ -1,0 +1,123 @@
+"""IO shell: puts the parts of the SIP core together as the config says."""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sipcore.auth.credentials import UsersFile
+from sipcore.auth.digest import DigestAuth
+from sipcore.auth.nonce import Nonces
+from sipcore.config import SipcoreConfig
+from sipcore.core import SipCore
+from sipcore.dialog.table import DialogTable
+from sipcore.errors import ConfigError
+from sipcore.files import Loaded
+from sipcore.location.replica import LocationReplica
+from sipcore.location.table import LocationTable
+from sipcore.proxy import ProxySettings
+from sipcore.registrar.save import Registrar, RegistrarSettings
+from sipcore.replication.journal import Journal
+from sipcore.replication.link import LinkCallbacks, LinkSettings, ReplicationLink
+from sipcore.replication.semi_sync import SemiSync
+from sipcore.role import RoleGate
+from sipcore.timers import TimerWheel
+from sipcore.transport.layer import Send
+from sipcore.transport.udp import Batch, UdpListener
+
+
+@dataclass(slots=True)
+class Parts:
+    """What one SIP core is made of."""
+
+    gate: RoleGate
+    journal: Journal
+    location: LocationTable
+    core: SipCore
+
+
+def assemble(loaded: Loaded, now: float) -> Parts:
+    """Make the parts and introduce them to each other; nothing runs yet."""
+    config = loaded.config
+    gate = RoleGate(config.node)
+    wheel = TimerWheel(now=now)
+    journal = Journal(gate, incarnation=secrets.randbits(63))
+    location = LocationTable(gate, wheel, journal)
+    domains = tuple(domain.lower().encode() for domain in config.domains)
+    auth = digest_auth(loaded)
+    core = SipCore(
+        _proxy_settings(config, domains),
+        gate,
+        location,
+        Registrar(_registrar_settings(config, domains), location, auth),
+        DialogTable(wheel, journal, config.dialog.lifetime),
+        journal,
+        wheel=wheel,
+        auth=auth,
+    )
+    return Parts(gate, journal, location, core)
+
+
+def digest_auth(loaded: Loaded) -> DigestAuth:
+    """Who our users are, and the nonces that both nodes of a pair make alike."""
+    auth = loaded.config.auth
+    return DigestAuth(
+        auth.realm.encode(),
+        Nonces(loaded.secret, wall_offset=time.time() - time.monotonic()),
+        UsersFile(auth.users_file, auth.realm),
+    )
+
+
+def replication_link(
+    loaded: Loaded, parts: Parts, callbacks: LinkCallbacks[Send]
+) -> ReplicationLink[Send] | None:
+    """The link to the peers; None, and nothing is kept for them, when the config names none."""
+    replication = loaded.config.replication
+    if replication is None:
+        parts.journal.capabilities.clear()
+        return None
+    parts.journal.register(LocationReplica(parts.location))
+    settings = LinkSettings(
+        loaded.config.node,
+        loaded.replication_key,
+        replication.listen.pair,
+        tuple(peer.pair for peer in replication.peers),
+        SemiSync(replication.semi_sync),
+        replication.budget,
+    )
+    return ReplicationLink(settings, parts.journal, callbacks)
+
+
+def listeners(config: SipcoreConfig, on_batch: Callable[[Batch], None]) -> Sequence[UdpListener]:
+    """The sockets of the config, in its order, bound."""
+    return [
+        _listener(listen.address, listen.port, on_batch, index) for index, listen in enumerate(config.listen)
+    ]
+
+
+def _listener(address: str, port: int, on_batch: Callable[[Batch], None], index: int) -> UdpListener:
+    try:
+        return UdpListener(address, port, on_batch, listener=index)
+    except OSError as error:
+        raise ConfigError(f"listen[{index}]: {address}:{port}: {error.strerror}") from error
+
+
+def _proxy_settings(config: SipcoreConfig, domains: tuple[bytes, ...]) -> ProxySettings:
+    return ProxySettings(
+        domains=domains,
+        listeners=tuple((listen.address, listen.port) for listen in config.listen),
+        timer_c=config.proxy.timer_c,
+        no_answer=config.proxy.no_answer,
+        max_branches=config.proxy.max_branches,
+    )
+
+
+def _registrar_settings(config: SipcoreConfig, domains: tuple[bytes, ...]) -> RegistrarSettings:
+    limits = config.registrar
+    return RegistrarSettings(
+        frozenset(domains),
+        int(limits.min_expires),
+        int(limits.max_expires),
+        int(limits.default_expires),
+        limits.max_contacts,
+    )

@@ -1,0 +1,187 @@
+"""IO shell: the running SIP core: the fast path, start and stop, changes of role.
+
+The fast path, per batch of datagrams: feed all, flush the journal to the peers, send what need not wait, hold
+the rest until a standby has acknowledged. One handle of the event loop follows the timer wheel.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from sipcore.control.api import ControlApi
+from sipcore.control.commands import RoleOrder
+from sipcore.errors import ConfigError, StaleEpochError
+from sipcore.files import Loaded
+from sipcore.replication.link import LinkCallbacks
+from sipcore.role import Role
+from sipcore.server.answers import Answers
+from sipcore.server.assemble import assemble, listeners, replication_link
+from sipcore.transport.layer import Hop, Send
+from sipcore.transport.udp import Batch
+
+log = structlog.get_logger(__name__)
+
+STANDALONE_EPOCH = 1
+HOUSEKEEPING_SECONDS = 30.0
+LOG_BAD_INPUT_SECONDS = 10.0  # at most one line about bad input in this time
+
+
+class Server:
+    """One running SIP core: its sockets, its control API, its link to the peers."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        now = time.monotonic()
+        self._config = loaded.config
+        self._parts = assemble(loaded, now)
+        self._core = self._parts.core
+        self._gate = self._parts.gate
+        self._listeners = listeners(loaded.config, self._on_batch)
+        callbacks = LinkCallbacks[Send](self._send, self._on_newer_master, self._on_sync)
+        self._link = replication_link(loaded, self._parts, callbacks)
+        self._answers = Answers(
+            loaded.config, self._parts, self._link, self._listeners, self.change_role, started_at=now
+        )
+        self._api = ControlApi(self._answers)
+        self._timer: asyncio.TimerHandle | None = None
+        self._seen = 0  # datagrams at the last housekeeping
+        self._bad_seen = 0
+        self._bad_logged_at = -LOG_BAD_INPUT_SECONDS
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        try:
+            await self._start(loop)
+            await stop.wait()
+        finally:
+            await self._stop()
+
+    async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._link is not None:
+            try:
+                await self._link.start()
+            except OSError as error:
+                listen = self._link.settings.listen
+                raise ConfigError(f"replication.listen: {listen[0]}:{listen[1]}: {error.strerror}") from error
+        self._answers.ready = True
+        await self._api.start(Path(self._config.run_dir) / "control.sock")
+        for listener in self._listeners:
+            listener.start(loop)
+        if self._config.standalone:
+            self.change_role(RoleOrder(Role.MASTER, STANDALONE_EPOCH, "standalone"))
+        self._housekeeping()
+        log.info("ready", node=self._config.node, role=self._gate.role.name, pid=os.getpid())
+
+    async def _stop(self) -> None:
+        """The event streams close first, so that an agent hands over while the rest is still served."""
+        self._answers.ready = False
+        await self._api.stop()
+        if self._link is not None:
+            await self._link.stop()
+        for listener in self._listeners:
+            listener.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        log.info("stopped", node=self._config.node)
+
+    # The fast path
+
+    def _on_batch(self, batch: Batch) -> None:
+        now = time.monotonic()
+        feed = self._core.feed
+        for data, source in batch:
+            try:
+                feed(data, source, now)
+            except Exception:  # one message must not cost the others
+                self._answers.failures += 1
+                self._note_bad_input(now, source, broken=True)
+        if self._core.bad != self._bad_seen:
+            self._note_bad_input(now, batch[-1][1], broken=False)
+        self._flush(now)
+
+    def _flush(self, now: float) -> None:
+        """Tell the peers what changed, then send: what promises something only when a standby has it."""
+        sends = self._core.take()
+        if self._link is not None:
+            self._link.send_batch(now)
+            held = [send for send in sends if send.hold]
+            if held:
+                self._send([send for send in sends if not send.hold])
+                sends = self._link.hold(held, now)
+        self._send(sends)
+        self._arm()
+
+    def _send(self, sends: Sequence[Send]) -> None:
+        listeners = self._listeners
+        for data, hop, _hold in sends:
+            listeners[hop.listener].send(data, hop)
+
+    def _arm(self) -> None:
+        deadline, timer = self._core.deadline, self._timer
+        if deadline is None or (timer is not None and timer.when() <= deadline):
+            return
+        if timer is not None:
+            timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(deadline, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        now = time.monotonic()
+        try:
+            self._core.on_timer(now)
+        except Exception:  # the other timers go on
+            self._answers.failures += 1
+            log.exception("timer failed")
+        self._flush(now)
+
+    # What the control API and the link ask for
+
+    def change_role(self, order: RoleOrder) -> None:
+        """Take a role: the core first, then the peers and whoever follows the events."""
+        now = time.monotonic()
+        self._core.on_role(order.role, order.epoch, now)
+        self._flush(now)
+        if self._link is not None:
+            self._link.on_role()
+        self._api.announce("role")
+        log.info("role changed", role=order.role.name, epoch=order.epoch, reason=order.reason)
+
+    def _on_newer_master(self, epoch: int) -> None:
+        with suppress(StaleEpochError):
+            self.change_role(RoleOrder(Role.BACKUP, epoch, f"a peer is master with epoch {epoch}"))
+
+    def _on_sync(self, _synced: bool) -> None:
+        self._api.announce("sync")
+
+    # Keeping clean
+
+    def _housekeeping(self) -> None:
+        """The cyclic collector runs only when nobody waits, and each time only over what is new."""
+        received = self._core.received
+        if gc.isenabled() or received == self._seen or not self._gate.is_master:
+            gc.disable()
+            gc.collect()
+            gc.freeze()
+        self._seen = received
+        asyncio.get_running_loop().call_later(HOUSEKEEPING_SECONDS, self._housekeeping)
+
+    def _note_bad_input(self, now: float, source: Hop, *, broken: bool) -> None:
+        self._bad_seen = self._core.bad
+        if now - self._bad_logged_at < LOG_BAD_INPUT_SECONDS:
+            return
+        self._bad_logged_at = now
+        counted = {"bad_datagrams": self._core.bad, "failures": self._answers.failures}
+        if broken:
+            log.exception("datagram failed", source=f"{source.host}:{source.port}", **counted)
+        else:
+            log.warning("bad datagrams", source=f"{source.host}:{source.port}", **counted)
