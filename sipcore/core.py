@@ -83,6 +83,7 @@ class SipCore:
         self._is_master = gate.is_master
         self.received = 0  # datagrams
         self.bad = 0  # datagrams that are not SIP
+        self.transport_errors = 0  # messages that came back from the transport
         self.aged_out = 0  # datagrams that came to a BACKUP and had no time to wait for it to be MASTER
 
     @property
@@ -94,6 +95,7 @@ class SipCore:
     def counters(self) -> dict[str, int]:
         """What was counted since the start, by name."""
         own = {"received": self.received, "bad_datagrams": self.bad, "aged_out": self.aged_out}
+        own["transport_errors"] = self.transport_errors
         own["failed_takeovers"] = self._transactions.failed
         return own | self.proxy.counters
 
@@ -114,6 +116,13 @@ class SipCore:
         self.wheel.advance(now)
         if self._queue:
             self._age(now)
+
+    def on_transport_error(self, data: bytes, hop: Hop, now: float) -> None:
+        """What could not be sent to `hop`: no connection, none to be had, its buffer full."""
+        self.transport_errors += 1
+
+    def on_flow_closed(self, hop: Hop, now: float) -> None:
+        """The connection `hop.flow` has ended, whoever ended it."""
 
     def take(self) -> list[Send]:
         """What is to be sent now, in order; it is yours."""

@@ -14,7 +14,7 @@ from sipcore.transaction.machine import ClientTransaction, ServerTransaction, Tr
 from sipcore.transaction.non_invite_client import NonInviteClient
 from sipcore.transaction.non_invite_server import NonInviteServer
 from sipcore.transaction.timers import TimerValues
-from sipcore.transport.layer import Hop, Send, may_answer, receive_fixup, response_hop
+from sipcore.transport.layer import Hop, Send, default_port, may_answer, receive_fixup, response_hop
 
 __all__ = ["ClientTransaction", "ServerTransaction", "TransactionLayer", "TransactionUser"]
 
@@ -147,7 +147,13 @@ def with_received(request: Request, source: Hop) -> Request:
 
 
 def reply_hop(request: Request, source: Hop) -> Hop:
-    """Where responses to a request go, section 18.2.2; to its source when the Via asks for nonsense."""
+    """Where responses to a request go, section 18.2.2; to its source when the Via asks for nonsense.
+
+    Over a connection: back over it, and if it is gone to the source's address at the port of sent-by.
+    """
+    if source.flow:
+        port = request.top_via.port or default_port(source.transport)
+        return Hop(source.host, port, source.listener, source.transport, source.flow)
     hop = response_hop(request.top_via, source.listener)
     if hop.host != source.host and not may_answer(hop):
         return source

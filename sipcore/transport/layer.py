@@ -7,16 +7,25 @@ from typing import NamedTuple
 from sipcore.message import Request, Via
 
 DEFAULT_PORT = 5060
+TLS_PORT = 5061
 MAX_PORT = 65535
 
 
 class Hop(NamedTuple):
-    """One end of the wire: address, port, the listener of ours that it talks with, and the transport."""
+    """One end of the wire: address, port, the listener of ours that it talks with, and the transport.
+
+    `flow` is the number of the connection that a message came over (0: none); it means something only in the
+    process that gave it, and no other process has the same, so a standby may keep it. `name` is the domain
+    that the certificate of an outgoing TLS connection must carry (RFC 5922). New fields go to the end, with a
+    default: a hop stands in replication records.
+    """
 
     host: str
     port: int
     listener: int = 0
-    transport: str = "udp"
+    transport: str = "udp"  # "udp", "tcp", "tls", "ws", "wss"
+    flow: int = 0
+    name: str = ""
 
 
 class Send(NamedTuple):
@@ -61,6 +70,11 @@ def response_hop(via: Via, listener: int) -> Hop:
         if rport and rport.isdigit() and len(rport) <= 5:
             port = int(rport)
     return Hop(host.strip(b"[]").decode("latin-1"), port, listener, via.transport.lower().decode("latin-1"))
+
+
+def default_port(transport: str) -> int:
+    """The port of a sent-by or a URI that names none, section 19.1.2; RFC 7118 section 5.5 for WebSocket."""
+    return TLS_PORT if transport == "tls" else {"ws": 80, "wss": 443}.get(transport, DEFAULT_PORT)
 
 
 def may_answer(hop: Hop) -> bool:

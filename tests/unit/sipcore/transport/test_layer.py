@@ -1,9 +1,11 @@
 """Sans-IO: received, rport and where responses go."""
 
+import msgspec
 import pytest
 
 from sipcore.errors import ParseError
 from sipcore.message import Request, Via, parse
+from sipcore.transaction.layer import reply_hop
 from sipcore.transport.layer import Hop, may_answer, receive_fixup, response_hop
 from tests.kit.sip_messages import parsed_request, request
 
@@ -82,3 +84,17 @@ def test_a_host_with_a_real_port_may_be_answered() -> None:
     assert may_answer(Hop("2001:db8::1", 65535))
     assert not may_answer(Hop("10.0.0.1", 0))
     assert not may_answer(Hop("10.0.0.1", 65536))
+
+
+def test_a_response_goes_back_over_the_connection_and_else_to_the_port_of_sent_by() -> None:
+    source = Hop("10.0.0.1", 40123, 2, "tcp", flow=7)
+    via = b"SIP/2.0/TCP phone.test:5070;rport;maddr=10.9.9.9;branch=z9hG4bK1"
+    assert reply_hop(parsed_request(request(via=via)), source) == Hop("10.0.0.1", 5070, 2, "tcp", 7)
+    via = b"SIP/2.0/TLS phone.test;branch=z9hG4bK1"
+    source = source._replace(transport="tls")
+    assert reply_hop(parsed_request(request(via=via)), source).port == 5061
+
+
+def test_a_hop_of_a_record_that_knew_no_connections_is_still_read() -> None:
+    old = msgspec.msgpack.encode(["10.0.0.1", 5060, 0, "udp"])
+    assert msgspec.msgpack.decode(old, type=Hop) == Hop("10.0.0.1", 5060)
