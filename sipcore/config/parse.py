@@ -9,6 +9,7 @@ from typing import Annotated, Any, NoReturn, get_args, get_origin, get_type_hint
 
 import msgspec
 
+from sipcore.cachedb.url import CacheUrl
 from sipcore.config.kinds import HostPort, Section, Within
 from sipcore.config.sections import SipcoreConfig
 from sipcore.duration import Seconds, parse_duration
@@ -40,6 +41,8 @@ def _decode(kind: type, value: object) -> object:
         return parse_duration(value)
     if kind is HostPort:
         return HostPort.parse(value)
+    if kind is CacheUrl:
+        return CacheUrl.parse(value)
     raise NotImplementedError(kind)
 
 

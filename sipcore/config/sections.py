@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from sipcore.config.cachedb import CacheStore
 from sipcore.config.kinds import HostPort, Port, Section, Within
 from sipcore.duration import Seconds
 
@@ -78,4 +79,5 @@ class SipcoreConfig(Section, frozen=True):
     proxy: Proxy = Proxy()
     dialog: Dialog = Dialog()
     replication: Replication | None = None
+    cachedb: Annotated[tuple[CacheStore, ...], msgspec.Meta(max_length=32)] = ()
     log: Log = Log()
