@@ -1,12 +1,12 @@
 # make demo   the pair survives a power cut: builds everything it needs, then shows it
 # make test   all tests that fit in CI        make check   the fast half: style, types, pure tests
-# make lab    the two-node LAN to play with   make bench   figures beside keepalived
+# make lab    the two-node LAN to play with   make bench   figures beside keepalived and Kamailio
 # make interop, make campaign                 the long ones
 VENV ?= .venv
 BIN = $(VENV)/bin
 DEMO ?=
 
-.PHONY: demo test check lab bench interop campaign lock clean setup-run setup-test
+.PHONY: demo test check lab bench bench-sip interop campaign lock clean setup-run setup-test
 .DEFAULT_GOAL := demo
 
 demo: setup-run
@@ -27,8 +27,11 @@ test: check
 interop: setup-test
 	$(BIN)/pytest tests/interop -v
 
-bench: setup-test
+bench: setup-test bench-sip
 	$(BIN)/python -m bench.failover $(BENCH)
+
+bench-sip: setup-test
+	$(BIN)/python -m bench.sip $(BENCH_SIP)
 
 campaign: setup-test
 	$(BIN)/haagent lab campaign --rounds 50 --strategy on-master
