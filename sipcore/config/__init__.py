@@ -2,6 +2,7 @@
 
 from sipcore.config.kinds import HostPort
 from sipcore.config.parse import parse_config
-from sipcore.config.sections import Listen, SipcoreConfig
+from sipcore.config.sections import SipcoreConfig
+from sipcore.config.transport import Listen
 
 __all__ = ["HostPort", "Listen", "SipcoreConfig", "parse_config"]

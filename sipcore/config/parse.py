@@ -12,6 +12,7 @@ import msgspec
 from sipcore.cachedb.url import CacheUrl
 from sipcore.config.kinds import HostPort, Section, Within
 from sipcore.config.sections import SipcoreConfig
+from sipcore.config.transport import check_listen, check_tls
 from sipcore.duration import Seconds, parse_duration
 from sipcore.errors import ConfigError
 
@@ -76,7 +77,8 @@ def _sections(section: Section, prefix: str) -> Iterator[tuple[str, Section]]:
 
 
 def _check_addresses(config: SipcoreConfig) -> None:
-    seen: set[tuple[str, int]] = set()
+    seen: set[tuple[str, int, bool]] = set()
+    check_tls(config.tls, config.bans)
     for index, listen in enumerate(config.listen):
         key = f"listen[{index}].address"
         try:
@@ -85,9 +87,10 @@ def _check_addresses(config: SipcoreConfig) -> None:
             raise ConfigError(f"{key}: {listen.address!r} is not an IPv4 or IPv6 address") from error
         if address.is_unspecified:
             raise ConfigError(f"{key}: {listen.address!r} is every address of the host; name the VIP itself")
-        if (place := (str(address), listen.port)) in seen:
+        if (place := (str(address), listen.port, listen.is_stream)) in seen:
             raise ConfigError(f"{key}: {listen.address!r} with port {listen.port} is there twice")
         seen.add(place)
+        check_listen(listen, f"listen[{index}]")
     for index, domain in enumerate(config.domains):
         if not domain or domain != domain.strip() or " " in domain:
             raise ConfigError(f"domains[{index}]: {domain!r} is not a domain name")

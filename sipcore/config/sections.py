@@ -5,16 +5,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from sipcore.config.cachedb import CacheStore
-from sipcore.config.kinds import HostPort, Port, Section, Within
+from sipcore.config.kinds import HostPort, Section, Within
+from sipcore.config.transport import Bans, Listen, Pike, Tcp, Tls
 from sipcore.duration import Seconds
-
-
-class Listen(Section, frozen=True):
-    """One socket of the SIP core; the address may be a VIP that this node does not have yet."""
-
-    address: str
-    port: Port = 5060
-    transport: Literal["udp"] = "udp"
 
 
 class Auth(Section, frozen=True):
@@ -75,6 +68,10 @@ class SipcoreConfig(Section, frozen=True):
     auth: Auth
     run_dir: str = "/run/sipcore"
     standalone: bool = False
+    tcp: Tcp = Tcp()
+    tls: Tls = Tls()
+    pike: Pike | None = None
+    bans: Bans = Bans()
     registrar: Registrar = Registrar()
     proxy: Proxy = Proxy()
     dialog: Dialog = Dialog()

@@ -7,8 +7,8 @@ A UDP source can be forged: whoever floods in the name of a phone has that phone
 for UDP and one for connections, and what is forged over UDP never blocks TCP, TLS or WebSocket of the same
 address; peers belong on the allow-list; a block is short and is no ban unless the configuration says so.
 
-Deviations: OpenSIPS counts in a tree of address bytes, averages over two units and also blocks whole networks;
-here a unit counts by itself, and a source is an IPv4 address or an IPv6 /64. Memory is bounded by
+Deviations: OpenSIPS counts in a tree of address bytes, averages two units and blocks whole networks too;
+here a unit counts by itself, a source is an IPv4 address or an IPv6 /64. Memory is bounded by
 `max_sources`: in a unit with more of them the later ones are not counted (a flood comes early in a unit more
 often than a phone does).
 """

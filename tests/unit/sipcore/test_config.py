@@ -90,3 +90,44 @@ def test_what_is_wrong_is_named(right: str, wrong: str, said: list[str]) -> None
         parse_config(GOOD.replace(right, wrong, 1))
     for words in said:
         assert words in str(error.value)
+
+
+TLS = GOOD.replace('transport = "udp"', 'transport = "tls"\ncertificate = "c.pem"\nkey = "k.pem"')
+
+
+def test_a_listener_without_a_port_has_that_of_its_transport() -> None:
+    for transport, port in (("udp", 5060), ("tcp", 5060), ("ws", 80)):
+        text = GOOD.replace('port = 5060\ntransport = "udp"', f'transport = "{transport}"')
+        assert parse_config(text).listen[0].port == port
+    assert parse_config(TLS.replace("port = 5060\n", "")).listen[0].port == 5061
+
+
+def test_udp_and_tcp_may_share_an_address_and_two_streams_may_not() -> None:
+    more = '[[listen]]\naddress = "10.88.0.100"\ntransport = "tcp"\n'
+    assert len(parse_config(GOOD.replace("[auth]", more + "[auth]")).listen) == 2
+    with pytest.raises(ConfigError, match="is there twice"):
+        parse_config(GOOD.replace("[auth]", more + more.replace("tcp", "ws") + "port = 5060\n[auth]"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (TLS.replace('key = "k.pem"', ""), "listen[0].key: missing; tls needs one"),
+        (
+            TLS.replace("[auth]", 'verify_client = "required"\n[auth]'),
+            "listen[0].client_ca: missing; verify_client is 'required'",
+        ),
+        (
+            GOOD.replace("[auth]", 'certificate = "c.pem"\n[auth]'),
+            "listen[0].certificate: 'c.pem' means nothing to udp",
+        ),
+        (GOOD + '[bans]\nallow = ["10.0.0.1/8"]\n', "bans.allow[0]: '10.0.0.1/8' is not a network"),
+        (GOOD + '[tls]\nkey = "k.pem"\n', "tls.certificate: missing"),
+        (GOOD + "[pike]\nreqs_density_per_unit = 0\n", "pike.reqs_density_per_unit: 0"),
+        (GOOD + '[pike]\nremove_latency = "1ms"\n', "pike.remove_latency: 0.001s is not in 1s..86400s"),
+    ],
+)
+def test_what_sockets_and_limits_cannot_have_is_named(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text)
+    assert said in str(caught.value)
