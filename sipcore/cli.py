@@ -112,6 +112,31 @@ def replication(
     _show(_ask(lambda: _client(socket, config).get("/v1/replication")), views.fields, as_json=as_json)
 
 
+@app.command()
+def resolver(
+    domain: Annotated[str | None, typer.Argument(help="This domain and the names under it.")] = None,
+    *,
+    flush: Annotated[bool, typer.Option("--flush", help="Forget it: the DNS is asked again.")] = False,
+    socket: SocketOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is known of the DNS, or forget it."""
+    client = _client(socket, config)
+    if flush:
+        target = "/v1/resolver" + (f"?domain={quote(domain, safe='')}" if domain else "")
+        _show(_ask(lambda: client.delete(target)), views.fields, as_json=as_json)
+        return
+    known = _ask(lambda: client.get("/v1/resolver"))
+    if domain:
+        known = [row for row in known if f".{row['name']}".endswith(f".{domain.lower()}")]
+    _show(
+        known,
+        lambda found: views.rows(found, ("name", "type", "outcome", "ttl", "records")),
+        as_json=as_json,
+    )
+
+
 @role_app.callback()
 def role(
     ctx: typer.Context,

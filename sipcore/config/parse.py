@@ -61,6 +61,11 @@ def _check_durations(config: SipcoreConfig) -> None:
             f"registrar.default_expires: {config.registrar.default_expires:g}s is not in "
             f"min_expires..max_expires, which is {least:g}s..{greatest:g}s"
         )
+    if config.resolver.min_ttl > config.resolver.max_ttl:
+        raise ConfigError(
+            f"resolver.min_ttl: {config.resolver.min_ttl:g}s is over max_ttl, which is "
+            f"{config.resolver.max_ttl:g}s"
+        )
 
 
 def _sections(section: Section, prefix: str) -> Iterator[tuple[str, Section]]:

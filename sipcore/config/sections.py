@@ -6,6 +6,7 @@ import msgspec
 
 from sipcore.config.cachedb import CacheStore
 from sipcore.config.kinds import HostPort, Section, Within
+from sipcore.config.resolver import Resolver
 from sipcore.config.transport import Bans, Listen, Pike, Tcp, Tls
 from sipcore.duration import Seconds
 
@@ -76,5 +77,6 @@ class SipcoreConfig(Section, frozen=True):
     proxy: Proxy = Proxy()
     dialog: Dialog = Dialog()
     replication: Replication | None = None
+    resolver: Resolver = Resolver()
     cachedb: Annotated[tuple[CacheStore, ...], msgspec.Meta(max_length=32)] = ()
     log: Log = Log()

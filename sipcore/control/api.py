@@ -38,6 +38,8 @@ class ControlApi:
                 web.get("/v1/dialogs", self._get_dialogs),
                 web.get("/v1/transactions", self._get_transactions),
                 web.get("/v1/replication", self._get_replication),
+                web.get("/v1/resolver", self._get_resolver),
+                web.delete("/v1/resolver", self._forget_names),
                 web.get("/metrics", self._get_metrics),
             ]
         )
@@ -116,6 +118,13 @@ class ControlApi:
 
     async def _get_replication(self, _request: web.Request) -> web.Response:
         return _json(self._served.replication())
+
+    async def _get_resolver(self, _request: web.Request) -> web.Response:
+        return _json(self._served.resolver())
+
+    async def _forget_names(self, request: web.Request) -> web.Response:
+        domain = request.query.get("domain")
+        return _json({"forgotten": self._served.forget_names(domain.lower() if domain else None)})
 
     async def _get_metrics(self, _request: web.Request) -> web.Response:
         body = render(self._served.status(), self._served.replication())

@@ -34,6 +34,10 @@ class ControlClient:
         """Decoded answer to PUT."""
         return self._request("PUT", target, body)
 
+    def delete(self, target: str) -> Any:
+        """Decoded answer to DELETE."""
+        return self._request("DELETE", target, None)
+
     def _request(self, method: str, target: str, body: dict[str, Any] | None) -> Any:
         connection = _UnixConnection(self._path, self._timeout)
         try:

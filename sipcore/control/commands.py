@@ -46,6 +46,12 @@ class Served(Protocol):
     def transactions(self) -> Sequence[Json]:
         """The transactions that are under way."""
 
+    def resolver(self) -> Sequence[Json]:
+        """What is known of the DNS."""
+
+    def forget_names(self, domain: str | None) -> int:
+        """Forget what is known of the DNS, of one domain or all; how many answers that were."""
+
     def replication(self) -> Json:
         """The links to the peers."""
 

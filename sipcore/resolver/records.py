@@ -1,6 +1,8 @@
 """Sans-IO: questions to the DNS and what comes back, of the four types that RFC 3263 needs."""
 
 from enum import Enum, IntEnum
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import NamedTuple
 
 
@@ -21,7 +23,7 @@ class Question(NamedTuple):
 
 
 class Naptr(NamedTuple):
-    """A NAPTR record, RFC 3403 section 4.1; `service` and `flags` in lower case."""
+    """A NAPTR record, RFC 3403 section 4.1; `flags`, `service` and `replacement` in lower case."""
 
     order: int
     preference: int
@@ -31,7 +33,7 @@ class Naptr(NamedTuple):
 
 
 class Srv(NamedTuple):
-    """An SRV record, RFC 2782; the target "" says that the service is not offered there."""
+    """An SRV record, RFC 2782; the target "" says that the service is decidedly not available there."""
 
     priority: int
     weight: int
@@ -57,3 +59,25 @@ class Answer(NamedTuple):
     outcome: Outcome
     records: tuple[Record, ...] = ()
     ttl: float = 0.0
+
+
+FAILED = Answer(Outcome.FAILED)
+
+
+@lru_cache(maxsize=8192)
+def address(host: bytes) -> tuple[str, int] | None:
+    """An IP address, in brackets or not, and its version; None for a name."""
+    try:
+        found = ip_address(host.strip(b"[]").decode("ascii"))
+    except ValueError:
+        return None
+    return str(found), found.version
+
+
+def domain_name(host: bytes) -> str | None:
+    """A name that may be asked for (RFC 1035 section 2.3.4); None for what never is one."""
+    name = host.removesuffix(b".").lower()
+    labels = name.split(b".")
+    if len(name) > 253 or not all(1 <= len(label) <= 63 for label in labels):
+        return None
+    return name.decode("ascii", "replace")

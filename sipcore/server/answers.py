@@ -51,6 +51,7 @@ class Answers:
             "transactions": self._parts.core.transaction_count,
             "counters": {
                 **self._parts.core.counters,
+                **self._parts.resolver.counters,
                 "contacts_expired": self._parts.location.expired,
                 "failures": self.failures,
                 "send_errors": sum(listener.send_errors for listener in self._listeners),
@@ -70,6 +71,14 @@ class Answers:
     def transactions(self) -> Sequence[Json]:
         """The transactions that are under way."""
         return self._parts.core.transaction_rows()
+
+    def resolver(self) -> Sequence[Json]:
+        """What is known of the DNS."""
+        return self._parts.resolver.cache.rows(time.monotonic())
+
+    def forget_names(self, domain: str | None) -> int:
+        """Forget what is known of the DNS, of one domain or all."""
+        return self._parts.resolver.cache.clear(domain)
 
     def replication(self) -> Json:
         """The links to the peers."""

@@ -20,7 +20,9 @@ from sipcore.registrar.save import Registrar, RegistrarSettings
 from sipcore.replication.journal import Journal
 from sipcore.replication.link import LinkCallbacks, LinkSettings, ReplicationLink
 from sipcore.replication.semi_sync import SemiSync
+from sipcore.resolver.locate import Resolver
 from sipcore.role import RoleGate
+from sipcore.server.names import make_resolver
 from sipcore.timers import TimerWheel
 from sipcore.transport.layer import Send
 from sipcore.transport.udp import Batch, UdpListener
@@ -33,6 +35,7 @@ class Parts:
     gate: RoleGate
     journal: Journal
     location: LocationTable
+    resolver: Resolver
     core: SipCore
 
 
@@ -45,6 +48,7 @@ def assemble(loaded: Loaded, now: float) -> Parts:
     location = LocationTable(gate, wheel, journal)
     domains = tuple(domain.lower().encode() for domain in config.domains)
     auth = digest_auth(loaded)
+    resolver = make_resolver(config, wheel)
     core = SipCore(
         _proxy_settings(config, domains),
         gate,
@@ -55,7 +59,7 @@ def assemble(loaded: Loaded, now: float) -> Parts:
         wheel=wheel,
         auth=auth,
     )
-    return Parts(gate, journal, location, core)
+    return Parts(gate, journal, location, resolver, core)
 
 
 def digest_auth(loaded: Loaded) -> DigestAuth:

@@ -23,6 +23,7 @@ from sipcore.replication.link import LinkCallbacks
 from sipcore.role import Role
 from sipcore.server.answers import Answers
 from sipcore.server.assemble import assemble, listeners, replication_link
+from sipcore.server.names import make_dns
 from sipcore.transport.layer import Hop, Send
 from sipcore.transport.udp import Batch
 
@@ -43,6 +44,7 @@ class Server:
         self._core = self._parts.core
         self._gate = self._parts.gate
         self._listeners = listeners(loaded.config, self._on_batch)
+        self._dns = make_dns(loaded.config, self._parts.resolver, self._on_answered)
         callbacks = LinkCallbacks[Send](self._send, self._on_newer_master, self._on_sync)
         self._link = replication_link(loaded, self._parts, callbacks)
         self._answers = Answers(
@@ -90,6 +92,7 @@ class Server:
             await self._link.stop()
         for listener in self._listeners:
             listener.close()
+        await self._dns.stop()
         if self._timer is not None:
             self._timer.cancel()
         log.info("stopped", node=self._config.node)
@@ -119,6 +122,7 @@ class Server:
                 self._send([send for send in sends if not send.hold])
                 sends = self._link.hold(held, now)
         self._send(sends)
+        self._dns.ask()
         self._arm()
 
     def _send(self, sends: Sequence[Send]) -> None:
@@ -143,6 +147,9 @@ class Server:
             self._answers.failures += 1
             log.exception("timer failed")
         self._flush(now)
+
+    def _on_answered(self) -> None:
+        self._flush(time.monotonic())
 
     # What the control API and the link ask for
 

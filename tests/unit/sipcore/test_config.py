@@ -81,6 +81,12 @@ def test_what_is_left_out_has_a_default() -> None:
         ('address = "10.88.0.100"', 'address = "eth0"', ["listen[0].address", "'eth0'"]),
         ('address = "10.88.0.100"', 'address = "0.0.0.0"', ["listen[0].address", "VIP"]),
         ("[auth]", '[[listen]]\naddress = "10.88.0.100"\n[auth]', ["listen[1].address", "twice"]),
+        (
+            "[log]",
+            '[resolver]\nmin_ttl = "50m"\nmax_ttl = "5m"\n[log]',
+            ["resolver.min_ttl", "3000s"],
+        ),
+        ("[log]", '[resolver]\nnameservers = ["ns1"]\n[log]', ["resolver.nameservers[0]", "'ns1'"]),
         ("[auth]", "[auth", ["not a TOML file"]),
     ],
 )
