@@ -23,17 +23,17 @@ def build_response(
 
     Of a request that was refused by the parser it copies what is there.
     """
-    names, head = request.names, request.head
+    first_lines = request.first_lines
     out = [b"SIP/2.0 %d %b" % (status, reason or reason_phrase(status))]
-    out += [line for line, known in zip(head, names, strict=True) if known == b"via"]
+    out += _lines(request, b"via")
     for name in _COPIED:
-        if name in names:
-            line = head[names.index(name)]
+        line = first_lines.get(name)
+        if line is not None:
             if name == b"to" and to_tag and not request.to_tag:
                 line += b";tag=" + to_tag
             out.append(line)
-    if status == 100 and b"timestamp" in names:
-        out.append(head[names.index(b"timestamp")])
+    if status == 100 and b"timestamp" in first_lines:
+        out.append(first_lines[b"timestamp"])
     out += [name + b": " + value for name, value in headers]
     out += (b"Content-Length: %d" % len(body), b"", body)
     return b"\r\n".join(out)
@@ -76,12 +76,13 @@ def _same_hop(invite: Request, method: bytes, to: bytes) -> bytes:
 
 
 def _line(message: Message, name: bytes) -> bytes:
-    names = message.names
-    return message.head[names.index(name)] if name in names else b""
+    return message.first_lines.get(name, b"")
 
 
 def _lines(message: Message, name: bytes) -> list[bytes]:
-    names = message.names
-    if name not in names:
+    line = message.first_lines.get(name)
+    if line is None:
         return []
-    return [line for line, known in zip(message.head, names, strict=True) if known == name]
+    if len(message.first_lines) == len(message.names):  # none is there twice
+        return [line]
+    return [at for at, known in zip(message.head, message.names, strict=True) if known == name]

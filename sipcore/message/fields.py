@@ -1,5 +1,6 @@
 """Sans-IO: the header values that routing reads: Via and name-addr (RFC 3261 sections 20.42 and 20.10)."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -24,19 +25,21 @@ class Via:
         """Read one value (no comma list)."""
         found = USUAL_VIA.match(value)
         if found is not None:
-            transport, host, digits, rest = found.groups()
-            params = plain_params(rest) if rest else {}
-        else:
-            found = VIA.match(b" ".join(value.split()))
-            if found is None:
-                raise ParseError("Bad Via")
-            transport, host, digits, rest = found.groups()
-            transport = transport.upper()
-            params = parse_params(rest) if rest else {}
-        port = int(digits) if digits else None
-        if port is not None and port > MAX_PORT:
-            raise ParseError(f"Bad Via: port over {MAX_PORT}")
-        return cls(transport, host, port, params)
+            return cls.usual(found)
+        found = VIA.match(b" ".join(value.split()))
+        if found is None:
+            raise ParseError("Bad Via")
+        transport, host, digits, rest = found.groups()
+        return cls(transport.upper(), host, _port(digits), parse_params(rest) if rest else {})
+
+    @classmethod
+    def usual(cls, found: re.Match[bytes]) -> Self:
+        """The value that USUAL_VIA or VIA_LINE has found."""
+        transport, host, digits, branch, rest = found.groups()
+        params: Params = {} if branch is None else {b"branch": branch}
+        if rest:
+            plain_params(rest, params)
+        return cls(transport, host, _port(digits) if digits else None, params)
 
     @property
     def branch(self) -> bytes:
@@ -52,6 +55,13 @@ class Via:
     def __bytes__(self) -> bytes:
         port = b"" if self.port is None else b":%d" % self.port
         return b"SIP/2.0/" + self.transport + b" " + self.host + port + join_params(self.params)
+
+
+def _port(digits: bytes | None) -> int | None:
+    port = int(digits) if digits else None
+    if port is not None and port > MAX_PORT:
+        raise ParseError(f"Bad Via: port over {MAX_PORT}")
+    return port
 
 
 @dataclass(slots=True)

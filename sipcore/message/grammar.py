@@ -16,15 +16,26 @@ SIP_REQUEST_URI = rb"[Ss][Ii][Pp][Ss]?:(?:[^@<>\"\s]++@)?" + HOST + rb"(?::\d{1,
 REQUEST_LINE = re.compile(rb"([A-Z]++) (" + SIP_REQUEST_URI + rb") SIP/2\.0\Z")
 IS_SIP_REQUEST_URI = re.compile(SIP_REQUEST_URI + rb"\Z")
 
-# The usual forms of From and To; group 1 is the tag. Others are read by NameAddr.parse.
-USUAL_ADDRESS = re.compile(
-    rb'(?:(?:"[^"\\<>]*+" ?|[^"<>;:,\\]*+)<[A-Za-z][A-Za-z0-9+.-]*+:[^<>" \t]++>|[A-Za-z]++:[^ \t<>"?,;]++)'
-    rb'(?:;tag=([^;" \t<>=,]++))?+\Z'
+_NAME = rb"[^:]++:[ \t]*+"  # what stands before a value in a header line
+
+# The usual forms of header lines; what looks otherwise is read by slower code.
+STATUS_LINE = re.compile(rb"SIP/2\.0 ([1-6]\d\d) (.*+)\Z", re.DOTALL)
+# Via: transport, host, port, branch, other parameters, these without quotes and white space.
+_VIA = (
+    rb"SIP/2\.0/([A-Z]++) ("
+    + HOST
+    + rb")(?::(\d{1,5}+))?(?:;branch=([A-Za-z0-9.!%*_+`'~-]++))?((?:;[A-Za-z0-9.!%*_+`'~=:\[\]-]++)*+)\Z"
 )
-# The usual form of Via: transport, host, port, parameters without quotes and white space.
-USUAL_VIA = re.compile(
-    rb"SIP/2\.0/([A-Z]++) (" + HOST + rb")(?::(\d{1,5}+))?((?:;[A-Za-z0-9.!%*_+`'~=:\[\]-]++)*+)\Z"
+USUAL_VIA = re.compile(_VIA)
+VIA_LINE = re.compile(_NAME + _VIA)
+# From and To: the tag.
+ADDRESS_LINE = re.compile(
+    _NAME
+    + rb'(?:(?:"[^"\\<>\r\n]*+" ?|[^"<>;:,\\\r\n]*+)<[A-Za-z][A-Za-z0-9+.-]*+:[^<>" \t\r\n]++>'
+    + rb'|[A-Za-z]++:[^ \t\r\n<>"?,;]++)(?:;tag=([^;" \t\r\n<>=,]++))?+\Z'
 )
+CALL_ID_LINE = re.compile(_NAME + rb"([^ \t\r\n]++)[ \t]*+\Z")
+CSEQ_LINE = re.compile(_NAME + rb"(\d{1,10}+) ([A-Z]++)\Z")
 # Any Via, its white space collapsed.
 VIA = re.compile(
     rb"SIP ?/ ?2\.0 ?/ ?([A-Za-z0-9.!%*_+`'~-]++) (" + HOST + rb") ?(?:: ?(\d{1,5}+) ?)?(;.*+)?\Z",

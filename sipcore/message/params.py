@@ -3,12 +3,12 @@
 import re
 
 from sipcore.errors import ParseError
+from sipcore.message.limits import LIMITS, over
 
 Params = dict[bytes, bytes | None]
 
-MAX_VALUES = 256
-"""Comma-separated values of one header line."""
-
+# A parameter stands once (section 7.3.1); with two of these two readers would see two dialogs.
+_IDENTIFYING = (b"tag", b"branch")
 _SPECIAL = re.compile(rb'["<>,\\]')
 _QUOTED_PARAM_SPECIAL = re.compile(rb'["\\;]')
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
@@ -43,29 +43,38 @@ def value_spans(value: bytes) -> list[tuple[int, int]]:
         elif sign == b"," and not angled:
             spans.append((start, at - 1))
             start = at
-            if len(spans) == MAX_VALUES:
-                raise ParseError(f"More than {MAX_VALUES} values in a header line")
+            if len(spans) == LIMITS.values:
+                raise over("values")
     spans.append((start, len(value)))
     return spans
 
 
-def plain_params(text: bytes) -> Params:
-    """`;name=value;flag` to a dict, for text that has neither quotes nor white space."""
-    params: Params = {}
-    for part in text[1:].split(b";"):
+def plain_params(text: bytes, params: Params) -> None:
+    """Add `;name=value;flag` to a dict, for text that has neither quotes nor white space."""
+    parts = text.split(b";", LIMITS.params + 1)
+    if len(parts) + len(params) > LIMITS.params + 1:
+        raise over("params")
+    for part in parts[1:]:
         name, equals, value = part.partition(b"=")
-        params[name.lower()] = value if equals else None
-    return params
+        name = name.lower()
+        if name in params and name in _IDENTIFYING:
+            raise _twice(name)
+        params[name] = value if equals else None
 
 
 def parse_params(text: bytes) -> Params:
     """`;name=value;flag` to a dict: names in lower case, no white space round `=` and `;`, quotes kept."""
     params: Params = {}
-    parts = text.split(b";") if b'"' not in text else _split_quoted(text)
+    text = text.removeprefix(b";")
+    parts = text.split(b";", LIMITS.params) if b'"' not in text else _split_quoted(text, LIMITS.params)
+    if len(parts) > LIMITS.params:
+        raise over("params")
     for part in parts:
         name, equals, value = part.partition(b"=")
         name = name.strip().lower()
         if name:
+            if name in params and name in _IDENTIFYING:
+                raise _twice(name)
             params[name] = value.strip() if equals else None
         elif equals:
             raise ParseError("Parameter without a name")
@@ -84,8 +93,12 @@ def unquote(text: bytes) -> bytes:
     return text
 
 
-def _split_quoted(text: bytes) -> list[bytes]:
-    parts = []
+def _twice(name: bytes) -> ParseError:
+    return ParseError(f"Two {name.decode()} parameters")
+
+
+def _split_quoted(text: bytes, most: int) -> list[bytes]:
+    parts: list[bytes] = []
     start = at = 0
     quoted = False
     while (found := _QUOTED_PARAM_SPECIAL.search(text, at)) is not None:
@@ -98,6 +111,8 @@ def _split_quoted(text: bytes) -> list[bytes]:
         elif not quoted:
             parts.append(text[start : at - 1])
             start = at
+            if len(parts) > most:
+                break
     if quoted:
         raise ParseError("Unbalanced quotes")
     parts.append(text[start:])

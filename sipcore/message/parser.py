@@ -7,23 +7,25 @@ line, no Via) leaves nothing for a 400.
 from contextlib import suppress
 
 from sipcore.errors import ParseError
-from sipcore.message.fields import NameAddr, Via
+from sipcore.message.fields import MAX_PORT, NameAddr, Via
 from sipcore.message.grammar import (
     ABSOLUTE_URI,
+    ADDRESS_LINE,
+    CALL_ID_LINE,
+    CSEQ_LINE,
     EMPTY_VALUE,
     IS_SIP_REQUEST_URI,
     REQUEST_LINE,
     SIP_VERSION,
+    STATUS_LINE,
     TOKEN,
-    USUAL_ADDRESS,
+    VIA_LINE,
 )
 from sipcore.message.headers import known, line_value, long_name
+from sipcore.message.limits import LIMITS, over
 from sipcore.message.message import NO_VIA, Message, Request, Response
 from sipcore.message.params import split_values
-from sipcore.message.status import METHODS
 
-MAX_BYTES = 65535
-MAX_HEADERS = 256  # lines; a request may have been through 70 hops that wrote Via and Record-Route
 MAX_CSEQ = 2**32 - 1  # section 8.1.1.5
 MAX_CONTENT_LENGTH = 2**32 - 1
 MAX_MAX_FORWARDS = 255
@@ -34,42 +36,59 @@ _SINGLE = {
     b"max-forwards": "Max-Forwards", b"content-length": "Content-Length",
 }  # fmt: skip
 _MANDATORY = {b"via": "Via", b"from": "From", b"to": "To", b"call-id": "Call-ID", b"cseq": "CSeq"}
-_NUMBERS = range(MAX_HEADERS + 1)
+_MAX_FORWARDS = {b"Max-Forwards: %d" % number: number for number in range(MAX_MAX_FORWARDS + 1)}
+_CONTENT_LENGTH = {b"Content-Length: %d" % number: number for number in range(2048)}
 
 
 def parse(data: bytes) -> Request | Response:
     """Parse one datagram. Raises ParseError and nothing else, whatever the bytes are."""
     if data[:1] in b"\r\n":
         data = data.lstrip(b"\r\n")  # section 7.5
-    if len(data) > MAX_BYTES:
-        raise ParseError(f"Message over {MAX_BYTES} bytes", status=513)
     head, complete, body = data.partition(b"\r\n\r\n")
-    if not complete:
-        head = head.rstrip(b"\r\n")
-    lines = head.split(b"\r\n", MAX_HEADERS + 1)
-    if len(lines) > MAX_HEADERS + 1:
-        raise ParseError(f"More than {MAX_HEADERS} header lines")
-    is_odd = len(head.splitlines()) != len(lines)
+    lines = head.split(b"\r\n", LIMITS.header_lines + 1)
     find = known.get
     names = [find(line.partition(b":")[0], b"") for line in lines]
     names[0] = _START
-    if b"" in names:  # folded, or a name that was not seen yet
-        lines = _unfolded(lines)
-        names = [_START, *[long_name(line.partition(b":")[0]) if b":" in line else b"" for line in lines[1:]]]
-        is_odd = is_odd or b"" in names
-    message = _start(lines, names, body)
-    if is_odd or not complete:
-        raise _error(message, _defect(names, head))
+    first_lines = dict(zip(names, lines, strict=True))
+    if b"" in first_lines or not complete or len(head.splitlines()) != len(lines):
+        return _parse_odd(data)  # folded, or a name that was not seen yet, or broken
+    message = _start(lines, names, first_lines, body)
+    if len(head) > LIMITS.harmless or len(data) > LIMITS.message_bytes:
+        _check_limits(message, len(data), len(head), is_cut=len(lines) > LIMITS.header_lines + 1)
+    if len(first_lines) != len(names):
+        _keep_first(message)
     _read_vital(message)
     return message
 
 
-def _defect(names: list[bytes], head: bytes) -> str:
-    if b"" in names:
-        return "Bad header line"
-    if len(head.splitlines()) != len(head.split(b"\r\n")):
+def _parse_odd(data: bytes) -> Request | Response:
+    """The same, with care for what most messages do not have."""
+    head, complete, body = data.partition(b"\r\n\r\n")
+    if not complete:
+        head = head.rstrip(b"\r\n")
+    lines = head.split(b"\r\n", LIMITS.header_lines + 1)
+    is_cut = len(lines) > LIMITS.header_lines + 1
+    defect = _defect(head, lines, complete=bool(complete) or is_cut)
+    del lines[LIMITS.header_lines + 1 :]
+    lines = _unfolded(lines)
+    names = [_START, *[long_name(line.partition(b":")[0]) if b":" in line else b"" for line in lines[1:]]]
+    first_lines = dict(zip(names, lines, strict=True))
+    message = _start(lines, names, first_lines, body)
+    _check_limits(message, len(data), len(head), is_cut=is_cut)
+    if b"" in first_lines:
+        defect = "Bad header line"
+    if defect:
+        raise _error(message, defect)
+    if len(first_lines) != len(names):
+        _keep_first(message)
+    _read_vital(message)
+    return message
+
+
+def _defect(head: bytes, lines: list[bytes], *, complete: bool) -> str:
+    if len(head.splitlines()) != len(lines) and len(lines) <= LIMITS.header_lines + 1:
         return "CR or LF alone in a header"
-    return "No empty line after the headers"
+    return "" if complete else "No empty line after the headers"
 
 
 def _unfolded(lines: list[bytes]) -> list[bytes]:
@@ -83,20 +102,60 @@ def _unfolded(lines: list[bytes]) -> list[bytes]:
     return [b"\r\n".join(parts) for parts in joined]
 
 
-def _start(lines: list[bytes], names: list[bytes], body: bytes) -> Request | Response:
+def _check_limits(message: Request | Response, size: int, head_size: int, *, is_cut: bool) -> None:
+    """What is too much gets its own answer, so far as there is a Via to send it to."""
+    limits = LIMITS
+    failed = ""
+    if size > limits.message_bytes:
+        failed = "message_bytes"
+    elif head_size > limits.header_bytes:
+        failed = "header_bytes"
+    elif is_cut:
+        failed = "header_lines"
+    elif _count(message, b"via") > limits.vias:
+        failed = "vias"
+    elif _count(message, b"record-route") > limits.record_routes:
+        failed = "record_routes"
+    elif isinstance(message, Request) and len(message.uri) > limits.uri_bytes:
+        failed = "uri_bytes"
+    if failed:
+        refused = over(failed)
+        raise _error(message, refused.reason, status=refused.status)
+
+
+def _count(message: Message, name: bytes) -> int:
+    """At most so many values a header has; commas in quotes are counted with the others."""
+    lines = message.names.count(name)
+    if lines <= 1:
+        return message.first_lines[name].count(b",") + 1 if lines else 0
+    pairs = zip(message.head, message.names, strict=True)
+    return sum(line.count(b",") + 1 for line, known in pairs if known == name)
+
+
+def _start(
+    lines: list[bytes], names: list[bytes], first_lines: dict[bytes, bytes], body: bytes
+) -> Request | Response:
     start = lines[0]
     found = REQUEST_LINE.match(start)
     if found is not None:
-        request = Request(lines, names, body)
+        request = Request(lines, names, first_lines, body)
         request.method, request.uri = found.groups()
+        request.top_via = NO_VIA
         return request
+    found = STATUS_LINE.match(start)
+    if found is not None:
+        response = Response(lines, names, first_lines, body)
+        status, response.reason = found.groups()
+        response.status = int(status)
+        return response
     if start[:4].upper() == b"SIP/":
-        return _status_line(start, Response(lines, names, body))
-    return _unusual_request_line(start, Request(lines, names, body))
+        return _status_line(start, Response(lines, names, first_lines, body))
+    return _unusual_request_line(start, Request(lines, names, first_lines, body))
 
 
 def _unusual_request_line(start: bytes, request: Request) -> Request:
-    parts = start.split(b" ")
+    request.top_via = NO_VIA
+    parts = start.split(b" ", 4)
     if len(parts) < 3 or not TOKEN.match(parts[0]):
         raise ParseError("Bad request line")
     request.method, request.uri, version = parts[0], parts[1], parts[-1]
@@ -121,81 +180,115 @@ def _status_line(start: bytes, response: Response) -> Response:
     return response
 
 
+def _keep_first(message: Request | Response) -> None:
+    """Some names are there twice: most often Via and Record-Route alone; six must not be."""
+    names, head, first_lines = message.names, message.head, message.first_lines
+    more = len(names) - len(first_lines)
+    for name in (b"via", b"record-route"):
+        if more and name in first_lines:
+            first_lines[name] = head[names.index(name)]
+            more -= names.count(name) - 1
+    if not more:
+        return
+    # backwards, so that the first line of a name is the one that stays
+    first_lines.update(zip(reversed(names), reversed(head), strict=True))
+    for name, title in _SINGLE.items():
+        if names.count(name) > 1:
+            raise _error(message, f"Multiple {title}")
+
+
 def _read_vital(message: Request | Response) -> None:
     """Read the headers that every message has, once; ParseError says which of them is wrong."""
-    at = _positions(message)
-    head = message.head
+    first_lines = message.first_lines
     try:
-        _read_via(message, line_value(head[at[b"via"]]))
-        message.from_tag = _tag(head[at[b"from"]], "From")
-        message.to_tag = _tag(head[at[b"to"]], "To")
-        message.call_id = _call_id(line_value(head[at[b"call-id"]]))
-        _read_cseq(message, line_value(head[at[b"cseq"]]))
-        if b"max-forwards" in at:
-            value = line_value(head[at[b"max-forwards"]])
-            message.max_forwards = _number(value, MAX_MAX_FORWARDS, "Max-Forwards")
-        if b"content-length" in at:
-            _cut_body(message, line_value(head[at[b"content-length"]]))
+        _read_via(message, first_lines[b"via"])
+        found = ADDRESS_LINE.match(line := first_lines[b"from"])
+        message.from_tag = (found[1] or b"") if found is not None else _tag(line, "From")
+        found = ADDRESS_LINE.match(line := first_lines[b"to"])
+        message.to_tag = (found[1] or b"") if found is not None else _tag(line, "To")
+        found = CALL_ID_LINE.match(line := first_lines[b"call-id"])
+        message.call_id = found[1] if found is not None else _call_id(line_value(line))
+        found = CSEQ_LINE.match(line := first_lines[b"cseq"])
+        _set_cseq(message, *(found.groups() if found is not None else _cseq(line)))
+        if b"max-forwards" in first_lines:
+            _read_max_forwards(message, first_lines[b"max-forwards"])
+        if b"content-length" in first_lines:
+            _cut_body(message, first_lines[b"content-length"])
     except KeyError as missing:
         raise _error(message, f"Missing {_MANDATORY[missing.args[0]]}") from None
     except ParseError as error:
         raise _error(message, error.reason) from None
 
 
-def _positions(message: Message) -> dict[bytes, int]:
-    names = message.names
-    at = dict(zip(names, _NUMBERS, strict=False))
-    if len(at) != len(names):
-        for name, title in _SINGLE.items():
-            if names.count(name) > 1:
-                raise _error(message, f"Multiple {title}")
-        if b"via" in at:
-            at[b"via"] = names.index(b"via")
-    return at
+def _read_via(message: Request | Response, line: bytes) -> None:
+    found = VIA_LINE.match(line)
+    if found is None:
+        _read_unusual_via(message, line_value(line))
+    elif isinstance(message, Request):
+        via = message.top_via = Via.usual(found)
+        message.branch = via.params.get(b"branch") or b""
+    else:
+        _, _, digits, branch, rest = found.groups()
+        message.via = found
+        if rest or branch is None or (digits and int(digits) > MAX_PORT):
+            branch = message.top_via.branch
+        message.branch = branch
 
 
-def _read_via(message: Message, value: bytes) -> None:
+def _read_unusual_via(message: Request | Response, value: bytes) -> None:
     if b"," in value:
         if b'"' not in value and EMPTY_VALUE.search(value):
             raise ParseError("Bad Via")
         value = split_values(value)[0]
-    message.top_via = Via.parse(value)
+    via = Via.parse(value)
+    message.branch = via.branch
+    if isinstance(message, Request):
+        message.top_via = via
+    else:
+        message.via = via
 
 
 def _call_id(value: bytes) -> bytes:
-    if not value or b" " in value:
+    if not value or len(value.split()) > 1:
         raise ParseError("Bad Call-ID")
     return value
 
 
 def _tag(line: bytes, title: str) -> bytes:
-    value = line_value(line)
-    found = USUAL_ADDRESS.match(value)
-    if found is not None:
-        return found[1] or b""
     try:
-        return NameAddr.parse(value).tag
+        return NameAddr.parse(line_value(line)).tag
     except ParseError:
         raise ParseError(f"Bad {title}") from None
 
 
-def _read_cseq(message: Request | Response, value: bytes) -> None:
-    digits, _, method = value.partition(b" ")
-    if message.is_request is False and method in METHODS:
-        message.method = method
-    elif method != message.method:  # white space of another kind, or really another method
-        digits, method, *_ = (*value.split(None, 1), b"", b"")
-        if not TOKEN.match(method):
-            raise ParseError("Bad CSeq")
-        if message.is_request and method != message.method:
+def _cseq(line: bytes) -> tuple[bytes, bytes]:
+    digits, method, *_ = (*line_value(line).split(None, 1), b"", b"")
+    if not TOKEN.match(method) or not digits.isdigit() or len(digits) > 10:
+        raise ParseError("Bad CSeq")
+    return digits, method
+
+
+def _set_cseq(message: Request | Response, digits: bytes, method: bytes) -> None:
+    number = int(digits)
+    if number > MAX_CSEQ:
+        raise ParseError("Bad CSeq")
+    if method != message.method:
+        if message.is_request:
             raise ParseError("CSeq method does not match the request line")
         message.method = method
-    message.cseq = _number(digits, MAX_CSEQ, "CSeq")
+    message.cseq = number
 
 
-def _cut_body(message: Message, value: bytes) -> None:
+def _read_max_forwards(message: Message, line: bytes) -> None:
+    number = _MAX_FORWARDS.get(line)
+    message.max_forwards = _number(line, MAX_MAX_FORWARDS, "Max-Forwards") if number is None else number
+
+
+def _cut_body(message: Message, line: bytes) -> None:
     """Section 18.3: over UDP what follows the body is discarded, a body that is cut short is refused."""
-    length = _number(value, MAX_CONTENT_LENGTH, "Content-Length")
+    length = _CONTENT_LENGTH.get(line)
+    if length is None:
+        length = _number(line, MAX_CONTENT_LENGTH, "Content-Length")
     have = len(message.body)
     if length < have:
         message.body = message.body[:length]
@@ -203,22 +296,23 @@ def _cut_body(message: Message, value: bytes) -> None:
         raise ParseError("Content-Length is larger than the body")
 
 
-def _number(digits: bytes, limit: int, title: str) -> int:
+def _number(line: bytes, limit: int, title: str) -> int:
+    digits = line_value(line)
     if not digits.isdigit() or len(digits) > 10 or (number := int(digits)) > limit:
         raise ParseError(f"Bad {title}")
     return number
 
 
-def _error(message: Message, reason: str, *, status: int = 400) -> ParseError:
+def _error(message: Request | Response, reason: str, *, status: int = 400) -> ParseError:
     """With the request if it can be answered (section 8.2.6.2): it has a Via and is no ACK."""
-    names = message.names
-    if not isinstance(message, Request) or message.method == b"ACK" or b"via" not in names:
+    first_lines = message.first_lines
+    if not isinstance(message, Request) or message.method == b"ACK" or b"via" not in first_lines:
         return ParseError(reason, status=status)
     if message.top_via is NO_VIA:
         message.top_via = Via(b"", b"", None)
         with suppress(ParseError):
-            _read_via(message, line_value(message.head[names.index(b"via")]))
-    if not message.to_tag and b"to" in names:  # a response must not add a second one
+            _read_via(message, first_lines[b"via"])
+    if not message.to_tag and b"to" in first_lines:  # a response must not add a second one
         with suppress(ParseError):
-            message.to_tag = _tag(message.head[names.index(b"to")], "To")
+            message.to_tag = _tag(first_lines[b"to"], "To")
     return ParseError(reason, status=status, partial=message)

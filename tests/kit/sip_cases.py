@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sipcore.errors import ParseError
-from sipcore.message import Edit, Message, NameAddr, Request, Response, Uri, parse
+from sipcore.message import Edit, NameAddr, Request, Response, Uri, parse
 from sipcore.transport.layer import response_hop
 
 Case = dict[str, Any]
@@ -37,7 +37,7 @@ def play(data: bytes, case: Case) -> None:
             assert seen(message, key, expected) == expected, key
 
 
-def seen(message: Message, key: str, expected: Any) -> Any:
+def seen(message: Request | Response, key: str, expected: Any) -> Any:
     """What the message has of the thing that a case names."""
     if key in {"first", "count", "values"}:
         return {name: _header(message, key, name.encode()) for name in expected}
@@ -59,19 +59,18 @@ def seen(message: Message, key: str, expected: Any) -> Any:
     return _field(message, key)
 
 
-def _header(message: Message, key: str, name: bytes) -> Any:
+def _header(message: Request | Response, key: str, name: bytes) -> Any:
     if key == "first":
         return (message.first(name) or b"").decode()
     values = [value.decode() for value in message.values(name)]
     return len(values) if key == "count" else values
 
 
-def _field(message: Message, key: str) -> Any:
+def _field(message: Request | Response, key: str) -> Any:
     if key in {"user", "host", "port", "aor"}:
         assert isinstance(message, Request)
         uri = Uri.parse(message.uri)
         value = {"user": uri.user, "host": uri.host, "port": uri.port or 0, "aor": uri.aor()}[key]
     else:
-        assert isinstance(message, Request | Response)
         value = getattr(message, key)
     return value.decode() if isinstance(value, bytes) else value

@@ -7,7 +7,7 @@ import pytest
 
 from sipcore.errors import ParseError
 from sipcore.message import Request, build_response, parse
-from sipcore.message.parser import MAX_BYTES, MAX_HEADERS
+from sipcore.message.limits import LIMITS
 from tests.kit.sip_messages import INVITE_880, OK_760, parsed_request, parsed_response, request
 
 WHOLE = request(b"INVITE", body=b"v=0\r\n")
@@ -135,10 +135,10 @@ def test_what_follows_the_body_is_cut_off_and_empty_lines_before_the_message_are
 
 
 def test_limits_of_size() -> None:
-    assert refused(WHOLE + b"x" * MAX_BYTES).status == 513
-    many = request(headers=[(b"X", b"y")] * MAX_HEADERS)
+    assert refused(WHOLE + b"x" * LIMITS.message_bytes).status == 513
+    many = request(headers=[(b"X", b"y")] * LIMITS.header_lines)
     assert "header lines" in refused(many).reason
-    assert parsed_request(request(headers=[(b"X", b"y")] * (MAX_HEADERS - 7)))
+    assert parsed_request(request(headers=[(b"X", b"y")] * (LIMITS.header_lines - 7)))
 
 
 @pytest.mark.parametrize(
