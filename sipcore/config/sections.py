@@ -6,6 +6,7 @@ import msgspec
 
 from sipcore.config.cachedb import CacheStore
 from sipcore.config.kinds import HostPort, Section, Within
+from sipcore.config.limits import Limits
 from sipcore.config.resolver import Resolver
 from sipcore.config.transport import Bans, Listen, Pike, Tcp, Tls
 from sipcore.duration import Seconds
@@ -69,6 +70,7 @@ class SipcoreConfig(Section, frozen=True):
     auth: Auth
     run_dir: str = "/run/sipcore"
     standalone: bool = False
+    limits: Limits = Limits()
     tcp: Tcp = Tcp()
     tls: Tls = Tls()
     pike: Pike | None = None

@@ -308,6 +308,8 @@ def _error(message: Request | Response, reason: str, *, status: int = 400) -> Pa
     first_lines = message.first_lines
     if not isinstance(message, Request) or message.method == b"ACK" or b"via" not in first_lines:
         return ParseError(reason, status=status)
+    # the first line of each name, whatever stood in the way of finding that out
+    first_lines.update(zip(reversed(message.names), reversed(message.head), strict=True))
     if message.top_via is NO_VIA:
         message.top_via = Via(b"", b"", None)
         with suppress(ParseError):

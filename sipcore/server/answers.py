@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sipcore.config import SipcoreConfig
 from sipcore.control.commands import Json, RoleOrder, location_rows
+from sipcore.message.limits import exceeded
 from sipcore.replication.link import ReplicationLink
 from sipcore.server.assemble import Parts
 from sipcore.transport.layer import Send
@@ -54,6 +55,7 @@ class Answers:
                 **self._parts.resolver.counters,
                 "contacts_expired": self._parts.location.expired,
                 "failures": self.failures,
+                **{f"over_{name}": count for name, count in exceeded.items()},
                 "send_errors": sum(listener.send_errors for listener in self._listeners),
                 "receive_errors": sum(listener.receive_errors for listener in self._listeners),
             },

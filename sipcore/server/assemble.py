@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from sipcore.auth.credentials import UsersFile
 from sipcore.auth.digest import DigestAuth
 from sipcore.auth.nonce import Nonces
@@ -15,6 +17,7 @@ from sipcore.errors import ConfigError
 from sipcore.files import Loaded
 from sipcore.location.replica import LocationReplica
 from sipcore.location.table import LocationTable
+from sipcore.message import limits
 from sipcore.proxy import ProxySettings
 from sipcore.registrar.save import Registrar, RegistrarSettings
 from sipcore.replication.journal import Journal
@@ -42,6 +45,7 @@ class Parts:
 def assemble(loaded: Loaded, now: float) -> Parts:
     """Make the parts and introduce them to each other; nothing runs yet."""
     config = loaded.config
+    limits.configure(**msgspec.structs.asdict(config.limits))
     gate = RoleGate(config.node)
     wheel = TimerWheel(now=now)
     journal = Journal(gate, incarnation=secrets.randbits(63))

@@ -56,7 +56,7 @@ class TransactionLayer:
     def receive(self, message: Request | Response, source: Hop, now: float) -> None:
         """A message from the network; `source` is where it came from and the listener it came to."""
         if isinstance(message, Response):
-            tx = self.clients.get(client_key(message.top_via.branch, message.method))
+            tx = self.clients.get(client_key(message.branch, message.method))
             if tx is None:
                 self.user.on_response(None, message, now)
             else:
@@ -141,8 +141,9 @@ class TransactionLayer:
 
 def with_received(request: Request, source: Hop) -> Request:
     """The request with `received` and `rport` in its top Via where needed, section 18.2.1, RFC 3581."""
-    if receive_fixup(request, source) is not None:
-        request.put_top_via(request.top_via)
+    text = receive_fixup(request, source)
+    if text is not None:
+        request.put_top_via(request.top_via, text)
     return request
 
 

@@ -152,3 +152,17 @@ def test_no_filler_makes_the_parser_slow(name: bytes, filler: bytes) -> None:
     with suppress(ParseError):
         parse(data).values(b"contact")
     assert time.process_time() - start < 0.5  # a quadratic pattern takes minutes
+
+
+def test_a_refused_request_is_answered_by_its_first_via_whatever_else_is_wrong() -> None:
+    for bad in (b"sip:bob@a@b", b"sip:h:port"):
+        data = request(uri=bad, headers=[(b"Via", b"SIP/2.0/UDP last;branch=z9hG4bKlast")])
+        partial = refused(data).partial
+        assert isinstance(partial, Request)
+        assert partial.top_via.branch == b"z9hG4bK-test-1"
+
+
+def test_two_tags_or_two_branches_are_refused() -> None:
+    assert refused(request(sender=b"<sip:a@h>;tag=1;tag=2")).reason == "Bad From"
+    for second in (b";branch=z9hG4bK2", b' ; x="y" ; Branch = z9hG4bK2'):
+        assert refused(request(via=b"SIP/2.0/UDP h;branch=z9hG4bK1" + second)).status == 400
