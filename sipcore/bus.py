@@ -8,13 +8,14 @@ T = TypeVar("T")
 
 
 class Event(IntEnum):
-    """What happened to the location table of this node; a standby raises none of these."""
+    """What happened to the tables of this node; a standby raises none of these."""
 
     E_UL_AOR_INSERT = 1
     E_UL_AOR_DELETE = 2
     E_UL_CONTACT_INSERT = 3
     E_UL_CONTACT_UPDATE = 4
     E_UL_CONTACT_DELETE = 5
+    E_DLG_STATE_CHANGED = 6
 
 
 class Bus(Generic[T]):
@@ -28,6 +29,10 @@ class Bus(Generic[T]):
     def subscribe(self, event: Event, subscriber: Callable[[bytes, T | None], None]) -> None:
         """Call it from now on; it must not change what it is told about."""
         self._subscribers[event].append(subscriber)
+
+    def wanted(self, event: Event) -> bool:
+        """Whether anybody has subscribed."""
+        return bool(self._subscribers[event])
 
     def publish(self, event: Event, aor: bytes, subject: T | None = None) -> None:
         """Tell all subscribers of this event."""

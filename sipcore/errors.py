@@ -22,6 +22,10 @@ class ParseError(SipcoreError):
         self.partial = partial
 
 
+class DialogError(SipcoreError):
+    """What a script or an operator asked of a dialog cannot be; the text names value and limit."""
+
+
 class StaleEpochError(SipcoreError):
     """A role with an epoch older than the one that is known already."""
 

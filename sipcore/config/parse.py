@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn, get_args, get_origin, get_type_hint
 import msgspec
 
 from sipcore.cachedb.url import CacheUrl
+from sipcore.config.dialog import check_dialog
 from sipcore.config.kinds import HostPort, Section, Within
 from sipcore.config.sections import SipcoreConfig
 from sipcore.config.transport import check_listen, check_tls
@@ -34,6 +35,7 @@ def parse_config(text: str) -> SipcoreConfig:
         _explain(str(error), raw)
     _check_durations(config)
     _check_addresses(config)
+    check_dialog(config.dialog)
     return config
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from sipcore.config.cachedb import CacheStore
+from sipcore.config.dialog import Dialog
 from sipcore.config.kinds import HostPort, Section, Within
 from sipcore.config.limits import Limits
 from sipcore.config.resolver import Resolver
@@ -36,12 +37,6 @@ class Proxy(Section, frozen=True):
     timer_c: Annotated[Seconds, Within(1, 3600)] = Seconds(180)
     no_answer: Annotated[Seconds, Within(1, 3600)] = Seconds(180)
     max_branches: Annotated[int, msgspec.Meta(ge=1, le=64)] = 16
-
-
-class Dialog(Section, frozen=True):
-    """How long a call may last before the core forgets it."""
-
-    lifetime: Annotated[Seconds, Within(60, 604800)] = Seconds(12 * 3600)
 
 
 class Replication(Section, frozen=True):

@@ -1,10 +1,14 @@
 """Sans-IO: a dialog as the proxy sees it, RFC 3261 section 12, with the states of OpenSIPS."""
 
+import re
 from enum import IntEnum
+from hashlib import blake2b
+from math import inf
 
+from sipcore.dialog.settings import Side
 from sipcore.errors import ParseError
-from sipcore.message import NameAddr, Request, Response
-from sipcore.timers import Timer
+from sipcore.message import NameAddr
+from sipcore.transport.layer import Hop
 
 
 class State(IntEnum):
@@ -19,86 +23,138 @@ class State(IntEnum):
 
 UNCONFIRMED, EARLY, CONFIRMED_NA, CONFIRMED, DELETED = State
 
+LEGAL: dict[State, tuple[State, ...]] = {
+    UNCONFIRMED: (EARLY, CONFIRMED_NA, DELETED),
+    EARLY: (CONFIRMED_NA, DELETED),
+    CONFIRMED_NA: (CONFIRMED, DELETED),
+    CONFIRMED: (DELETED,),
+    DELETED: (),
+}
+
+
+class EndReason(IntEnum):
+    """Why a dialog has ended; the numbers stand on the replication wire."""
+
+    BYE = 1  # one side hung up
+    FAILED = 2  # no 2xx to the INVITE
+    LIFETIME = 3
+    NO_ACK = 4
+    SESSION_EXPIRED = 5  # RFC 4028: nobody refreshed the session
+    PING_FAILED = 6
+    OPERATOR = 7
+    SCRIPT = 8
+    PEER = 9  # the other node of the pair said so
+    EARLY_TIMEOUT = 10  # neither answered nor refused
+
 
 class Leg:
     """One called party: a forked INVITE may make several."""
 
-    __slots__ = ("contact", "cseq", "route_set", "state", "tag")
+    __slots__ = ("contact", "cseq", "hop", "route_set", "state", "tag")
 
     def __init__(self, tag: bytes, state: State = EARLY) -> None:
         self.tag = tag  # To tag of the responses to the INVITE
         self.state = state
         self.contact = b""
-        self.route_set: tuple[bytes, ...] = ()  # Record-Route of the response, as it passed here
+        self.route_set: tuple[bytes, ...] = ()  # towards it, the nearest proxy first, without ourselves
         self.cseq = 0  # of its own requests
+        self.hop: Hop | None = None  # where it is reached when its Contact does not say
+
+
+class More:
+    """What most dialogs do not have; made when the first of it is needed."""
+
+    __slots__ = (
+        "bye_sent", "lifetime", "misses", "ping_at", "pinged", "pings", "profiles", "reason", "refresher",
+        "session_at", "session_expires", "session_wanted", "values",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.profiles: tuple[tuple[str, str], ...] = ()  # profile, value
+        self.values: dict[str, str] = {}
+        self.lifetime = 0.0  # wanted by the script; 0: that of the config
+        self.pings = Side(0)  # wanted by the script
+        self.pinged = Side(0)  # no answer yet
+        self.misses = 0  # pings in a row that could not be sent
+        self.ping_at = inf
+        self.session_expires = 0  # seconds, RFC 4028; 0: no session timer
+        self.session_at = inf
+        self.session_wanted = 0  # what the script wants to be asked for
+        self.refresher = Side(0)
+        self.reason: EndReason | None = None  # DELETED: the BYEs are on their way
+        self.bye_sent = False
 
 
 class Dialog:
     """A call: the caller's side and one leg per called party; `state` is that of the leg that is furthest."""
 
     __slots__ = (
-        "call_id", "contact", "cseq", "expires_at", "from_tag", "from_uri", "legs", "route_set", "started_at",
-        "state", "timer", "to_uri",
+        "answered_at", "branch", "contact", "cseq", "due", "expires_at", "from_tag", "from_uri", "hop", "key",
+        "legs", "more", "route_set", "started_at", "state", "to_uri",
     )  # fmt: skip
 
-    def __init__(self, call_id: bytes, from_tag: bytes, started_at: float, expires_at: float) -> None:
-        self.call_id = call_id
+    def __init__(self, key: bytes, from_tag: bytes, started_at: float, expires_at: float) -> None:
+        self.key = key  # its name in the table and on the replication channel
         self.from_tag = from_tag
         self.started_at = started_at
+        self.answered_at = 0.0  # 0: not yet
         self.expires_at = expires_at
         self.from_uri = b""
         self.to_uri = b""
         self.contact = b""  # of the caller
         self.route_set: tuple[bytes, ...] = ()  # Record-Route of the INVITE, as it came
         self.cseq = 0  # of the caller
+        self.hop: Hop | None = None  # where the caller is reached when its Contact does not say
+        self.branch = b""  # of the INVITE's top Via until it is answered: tells a spiral from the first pass
         self.state = UNCONFIRMED
-        self.legs: dict[bytes, Leg] = {}
-        self.timer: Timer | None = None
+        self.legs: tuple[Leg, ...] = ()
+        self.due = 0  # the second in which it is looked at (Deadlines)
+        self.more: More | None = None
 
     @property
-    def key(self) -> bytes:
-        """Its name in the table and on the replication channel."""
-        return dialog_key(self.call_id, self.from_tag)
+    def call_id(self) -> bytes:
+        """The Call-ID of both sides."""
+        return self.key[: -len(self.from_tag) - 1]
+
+    @property
+    def did(self) -> str:
+        """A short name for events and operators, the same on both nodes of a pair."""
+        return blake2b(self.key, digest_size=6).hexdigest()
+
+    def leg(self, tag: bytes) -> Leg | None:
+        """The called party with this tag."""
+        for leg in self.legs:
+            if leg.tag == tag:
+                return leg
+        return None
+
+    def extra(self) -> More:
+        """What most dialogs do not have, to write to."""
+        if self.more is None:
+            self.more = More()
+        return self.more
+
+    def value(self, name: str) -> str | None:
+        """What `store_value` kept under this name (fetch_dlg_value)."""
+        return self.more.values.get(name) if self.more is not None else None
 
     def row(self, now: float) -> dict[str, object]:
         """What an operator sees of it."""
+        more = self.more or More()
         return {
+            "did": self.did,
             "call_id": self.call_id.decode("utf-8", "replace"),
             "from": self.from_uri.decode("utf-8", "replace"),
             "to": self.to_uri.decode("utf-8", "replace"),
             "state": self.state.name,
             "legs": len(self.legs),
             "age": round(now - self.started_at, 3),
-            "expires": round(self.expires_at - now, 3),
+            "expires": round(min(self.expires_at, more.session_at) - now, 3),
+            "session_expires": more.session_expires or None,
+            "refresher": more.refresher.name,
+            "profiles": [f"{name}={value}" if value else name for name, value in more.profiles],
+            "values": more.values,
         }
-
-    def read_invite(self, invite: Request) -> None:
-        """Take over the caller's side of an initial INVITE, section 12.1.1."""
-        self.from_uri = address(invite.first(b"from"))
-        self.to_uri = address(invite.first(b"to"))
-        self.contact = address(invite.first(b"contact"))
-        self.route_set = tuple(invite.lines(b"record-route"))
-        self.cseq = invite.cseq
-
-    def read_response(self, response: Response) -> bool:
-        """Take over a provisional or 2xx response with a To tag, section 12.1.2; True when that was news."""
-        leg = self.legs.get(response.to_tag)
-        state = EARLY if response.status < 200 else CONFIRMED_NA
-        if leg is None:
-            leg = self.legs[response.to_tag] = Leg(response.to_tag)
-            leg.route_set = tuple(response.lines(b"record-route"))
-        elif leg.state >= state:
-            return False
-        leg.state = state
-        leg.contact = address(response.first(b"contact")) or leg.contact
-        self.state = max(self.state, state)
-        return True
-
-    def end_leg(self, tag: bytes) -> None:
-        """A BYE: its leg is over; without another answered leg so is the dialog."""
-        self.legs.pop(tag, None)
-        if all(leg.state < CONFIRMED_NA for leg in self.legs.values()):
-            self.state = DELETED
 
 
 def dialog_key(call_id: bytes, caller_tag: bytes) -> bytes:
@@ -106,9 +162,17 @@ def dialog_key(call_id: bytes, caller_tag: bytes) -> bytes:
     return call_id + b" " + caller_tag
 
 
+_USUAL = re.compile(rb'(?:"[^"\\<>]*+" ?|[^"<>;:,\\]*+)<([A-Za-z][A-Za-z0-9+.-]*+:[^<>" \t]++)>')
+
+
 def address(value: bytes | None) -> bytes:
     """The URI of a name-addr; b"" when there is none."""
+    if not value:
+        return b""
+    usual = _USUAL.match(value)
+    if usual is not None:
+        return usual[1]
     try:
-        return NameAddr.parse(value).uri if value else b""
+        return NameAddr.parse(value).uri
     except ParseError:
         return b""

@@ -3,43 +3,16 @@
 Merge rule: the higher epoch wins; within one epoch a dialog's state only grows; a delete beats older updates.
 """
 
-from typing import Annotated
+from collections import Counter
 
 import msgspec
 
-from sipcore.dialog.dialog import EARLY, Dialog, Leg, State
+from sipcore.dialog.dialog import DELETED
 from sipcore.dialog.table import DialogTable
+from sipcore.dialog.wire import WireDialog, from_wire, to_wire
 from sipcore.replication.capability import Kind
 from sipcore.replication.held import Held
 from sipcore.role import RoleGate
-
-Seconds = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
-
-
-class WireLeg(msgspec.Struct, array_like=True, gc=False):
-    """One called party; new fields go to the end, with a default."""
-
-    tag: bytes
-    state: State
-    contact: bytes
-    route_set: tuple[bytes, ...]
-    cseq: int
-
-
-class WireDialog(msgspec.Struct, array_like=True, gc=False):
-    """A dialog; new fields go to the end, with a default."""
-
-    call_id: bytes
-    from_tag: bytes
-    state: State
-    from_uri: bytes
-    to_uri: bytes
-    contact: bytes
-    route_set: tuple[bytes, ...]
-    cseq: int
-    legs: list[WireLeg]
-    age: Seconds
-    remaining: Seconds
 
 
 class DialogReplica:
@@ -61,7 +34,7 @@ class DialogReplica:
     def pack(self, key: bytes, now: float) -> bytes | None:
         """The dialog as it is now; None: it is over."""
         dialog = self._table.dialogs.get(key)
-        if dialog is not None and dialog.state >= EARLY:
+        if dialog is not None and self._table.is_replicated(dialog):
             return self._encode(to_wire(dialog, now))
         held = self._held.get(key)
         if held is not None:
@@ -78,7 +51,7 @@ class DialogReplica:
             mine = self._table.dialogs.get(key)
             if mine is not None and mine.state >= wire.state:
                 return False
-            self._table.adopt(from_wire(wire, now))
+            self._table.adopt(from_wire(wire, now), now)
             return True
         held = self._held.get(key)
         if held is not None and held.rank > rank:
@@ -99,65 +72,42 @@ class DialogReplica:
 
     def keys(self) -> list[bytes]:
         """All replicated dialogs, and those that have ended lately."""
-        live = [key for key, dialog in self._table.dialogs.items() if dialog.state >= EARLY]
-        return list({*live, *self._held, *self._table.ended.keys()})
+        table = self._table
+        live = [key for key, dialog in table.dialogs.items() if table.is_replicated(dialog)]
+        return list({*live, *self._held, *table.ended.keys()})
 
     def take_over(self, now: float) -> None:
         """This node is MASTER: lead what was held."""
         held, self._held = self._held, {}
         for record in held.values():
-            self._table.adopt(from_wire(self._aged(record, now), now))
+            self._table.adopt(from_wire(self._aged(record, now), now), now)
 
     def stand_by(self, epoch: int, now: float) -> None:
         """This node is BACKUP: hold what it led (in `epoch`), packed."""
         for key, dialog in list(self._table.dialogs.items()):
-            if dialog.state >= EARLY:
+            if self._table.is_replicated(dialog):
                 rank = (epoch, int(dialog.state))
                 self._held[key] = Held(rank, self._encode(to_wire(dialog, now)), now)
             self._table.forget(dialog)
 
     def rows(self, now: float) -> list[dict[str, object]]:
-        """The dialogs, led or held, for an operator."""
-        led = [dialog.row(now) for dialog in self._table.dialogs.values()]
-        return led + [from_wire(self._aged(held, now), now).row(now) for held in self._held.values()]
+        """The dialogs that have not ended, led or held, for an operator."""
+        led = [dialog.row(now) for dialog in self._table.dialogs.values() if dialog.state is not DELETED]
+        held = (from_wire(self._aged(record, now), now) for record in self._held.values())
+        return led + [dialog.row(now) for dialog in held if dialog.state is not DELETED]
+
+    def profile_sizes(self) -> dict[str, dict[str, int]]:
+        """Profile -> value -> dialogs, also of those that a standby holds."""
+        profiles = self._table.profiles
+        sizes = {name: Counter(profiles.values(name)) for name in profiles.names}
+        for record in self._held.values():
+            more = self._decode(record.payload).more
+            if more is not None and more.reason is None:
+                for name, value in more.profiles:
+                    sizes.setdefault(name, Counter())[value] += 1
+        return {name: dict(counts) for name, counts in sizes.items()}
 
     def _aged(self, held: Held, now: float) -> WireDialog:
         wire = self._decode(held.payload)
-        wire.age += now - held.at
-        wire.remaining -= now - held.at
+        wire.grow_old(now - held.at)
         return wire
-
-
-def to_wire(dialog: Dialog, now: float) -> WireDialog:
-    """The record of a dialog; times relative to `now`."""
-    legs = [WireLeg(leg.tag, leg.state, leg.contact, leg.route_set, leg.cseq) for leg in dialog.legs.values()]
-    return WireDialog(
-        call_id=dialog.call_id,
-        from_tag=dialog.from_tag,
-        state=dialog.state,
-        from_uri=dialog.from_uri,
-        to_uri=dialog.to_uri,
-        contact=dialog.contact,
-        route_set=dialog.route_set,
-        cseq=dialog.cseq,
-        legs=legs,
-        age=now - dialog.started_at,
-        remaining=dialog.expires_at - now,
-    )
-
-
-def from_wire(wire: WireDialog, now: float) -> Dialog:
-    """The dialog of a record."""
-    dialog = Dialog(wire.call_id, wire.from_tag, now - wire.age, now + wire.remaining)
-    dialog.state = wire.state
-    dialog.from_uri = wire.from_uri
-    dialog.to_uri = wire.to_uri
-    dialog.contact = wire.contact
-    dialog.route_set = wire.route_set
-    dialog.cseq = wire.cseq
-    for wire_leg in wire.legs:
-        leg = dialog.legs[wire_leg.tag] = Leg(wire_leg.tag, wire_leg.state)
-        leg.contact = wire_leg.contact
-        leg.route_set = wire_leg.route_set
-        leg.cseq = wire_leg.cseq
-    return dialog

@@ -11,7 +11,9 @@ from sipcore.auth.credentials import UsersFile
 from sipcore.auth.digest import DigestAuth
 from sipcore.auth.nonce import Nonces
 from sipcore.config import SipcoreConfig
+from sipcore.config.dialog import Dialog
 from sipcore.core import SipCore
+from sipcore.dialog.settings import DialogSettings, Side
 from sipcore.dialog.table import DialogTable
 from sipcore.errors import ConfigError
 from sipcore.files import Loaded
@@ -58,7 +60,7 @@ def assemble(loaded: Loaded, now: float) -> Parts:
         gate,
         location,
         Registrar(_registrar_settings(config, domains), location, auth),
-        DialogTable(wheel, journal, config.dialog.lifetime),
+        DialogTable(wheel, journal, dialog_settings(config.dialog)),
         journal,
         wheel=wheel,
         auth=auth,
@@ -108,6 +110,25 @@ def _listener(address: str, port: int, on_batch: Callable[[Batch], None], index:
         return UdpListener(address, port, on_batch, listener=index)
     except OSError as error:
         raise ConfigError(f"listen[{index}]: {address}:{port}: {error.strerror}") from error
+
+
+def dialog_settings(dialog: Dialog) -> DialogSettings:
+    """What the config says about dialogs."""
+    sides = {"none": Side(0), "caller": Side.CALLER, "callee": Side.CALLEE, "both": Side.CALLER | Side.CALLEE}
+    return DialogSettings(
+        track_all=dialog.track == "all",
+        max_dialogs=dialog.max_dialogs,
+        lifetime=dialog.lifetime,
+        early_timeout=dialog.early_timeout,
+        ack_timeout=dialog.ack_timeout,
+        bye_on_timeout=dialog.bye_on_timeout,
+        ping_interval=dialog.ping_interval,
+        pings=sides[dialog.ping],
+        session_expires=int(dialog.session_expires),
+        session_min=int(dialog.min_session_expires),
+        session_bye=dialog.session_bye,
+        profiles=dialog.profiles,
+    )
 
 
 def _proxy_settings(config: SipcoreConfig, domains: tuple[bytes, ...]) -> ProxySettings:
