@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class Event(IntEnum):
-    """What happened to the tables of this node; a standby raises none of these."""
+    """What happened on this node; a standby raises none of these."""
 
     E_UL_AOR_INSERT = 1
     E_UL_AOR_DELETE = 2
@@ -16,10 +16,11 @@ class Event(IntEnum):
     E_UL_CONTACT_UPDATE = 4
     E_UL_CONTACT_DELETE = 5
     E_DLG_STATE_CHANGED = 6
+    E_AUTH_FAILURE = 7
 
 
 class Bus(Generic[T]):
-    """Calls `subscriber(aor, subject)` for each event of its kind, in the order of subscription."""
+    """Calls `subscriber(aor or user, subject)` for each event of its kind, in the order of subscription."""
 
     def __init__(self) -> None:
         self._subscribers: dict[Event, list[Callable[[bytes, T | None], None]]] = {

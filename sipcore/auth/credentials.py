@@ -5,26 +5,29 @@ from pathlib import Path
 
 import structlog
 
-from sipcore.auth.digest import Algorithm
+from sipcore.auth.algorithm import HASHES, MD5, NAMES, SHA_256, Algorithm
 from sipcore.errors import ConfigError
 
 log = structlog.get_logger(__name__)
 LOOK_AGAIN = 1.0  # seconds between two looks at the file's time
-_BY_LENGTH = {32: Algorithm.MD5, 64: Algorithm.SHA_256}
+_BY_LENGTH = {32: MD5, 64: SHA_256}
+_BY_LABEL = {b"{" + name + b"}": algorithm for algorithm, name in NAMES.items()}
 _HEX = frozenset(b"0123456789abcdef")
 Users = dict[Algorithm, dict[bytes, bytes]]
 
 
 class UsersFile:
-    """Credentials of one realm: per user one line with an MD5 ha1, one with a SHA-256 ha1, or both.
+    """Credentials of one realm: per user one line for each algorithm of which there is a ha1.
 
     An algorithm is offered when all users of the realm have a line for it: a challenge goes out before we
-    know who asks. A file that becomes unreadable later is reported and the users stay as they were.
+    know who asks. `wanted` limits and orders them. A file that becomes unreadable later is reported and the
+    users stay as they were.
     """
 
-    def __init__(self, path: str, realm: str) -> None:
+    def __init__(self, path: str, realm: str, wanted: tuple[Algorithm, ...] = ()) -> None:
         self._path = Path(path)
         self._realm = realm.encode()
+        self._wanted = wanted or strongest_first()
         self._look_at = 0.0
         self._state: tuple[int, int, int] | None = None
         self._users: Users = {}
@@ -67,7 +70,8 @@ class UsersFile:
         except OSError as error:
             raise ConfigError(f"auth.users_file: {self._path}: {error.strerror}") from error
         self._users = parse_users(text, self._realm, str(self._path))
-        self._algorithms = offered(self._users)
+        counts = {algorithm: len(users) for algorithm, users in self._users.items()}
+        self._algorithms = offered(counts, len(self), self._wanted)
         log.info("users read", path=str(self._path), users=len(self))
 
 
@@ -78,23 +82,38 @@ def parse_users(text: bytes, realm: bytes, path: str) -> Users:
         line = raw.strip()
         if not line or line.startswith(b"#"):
             continue
-        user, _, rest = line.partition(b":")
-        line_realm, _, ha1 = rest.rpartition(b":")
-        ha1 = ha1.lower()
-        if not user or not line_realm:
-            raise ConfigError(f"auth.users_file: {path} line {number}: not user:realm:ha1")
-        if len(ha1) not in _BY_LENGTH or not set(ha1) <= _HEX:
-            raise ConfigError(
-                f"auth.users_file: {path} line {number}: ha1 of {len(ha1)} characters is not 32 (MD5) or 64"
-                " (SHA-256) hexadecimal digits"
-            )
+        try:
+            user, line_realm, algorithm, ha1 = parse_line(line)
+        except ValueError as error:
+            raise ConfigError(f"auth.users_file: {path} line {number}: {error}") from None
         if line_realm == realm:
-            users[_BY_LENGTH[len(ha1)]][user] = ha1
+            users[algorithm][user] = ha1
     return users
 
 
-def offered(users: Users) -> tuple[Algorithm, ...]:
+def parse_line(line: bytes) -> tuple[bytes, bytes, Algorithm, bytes]:
+    """User, realm, algorithm and ha1 of `user:realm:ha1`, or of `user:realm:{SHA-512-256}ha1`."""
+    user, _, rest = line.partition(b":")
+    realm, _, ha1 = rest.rpartition(b":")
+    if not user or not realm:
+        raise ValueError("not user:realm:ha1")
+    label, brace, digits = ha1.rpartition(b"}")
+    algorithm = _BY_LABEL.get(label.upper() + brace) if brace else _BY_LENGTH.get(len(digits))
+    digits = digits.lower()
+    if algorithm is None or len(digits) != (32 if algorithm is MD5 else 64) or not set(digits) <= _HEX:
+        raise ValueError(
+            f"ha1 of {len(ha1)} characters is not 32 (MD5) or 64 (SHA-256, or with {{SHA-512-256}} before"
+            " them) hexadecimal digits"
+        )
+    return user, realm, algorithm, digits
+
+
+def strongest_first() -> tuple[Algorithm, ...]:
+    """The order of RFC 8760 section 2.3, of what this host can compute."""
+    return tuple(algorithm for algorithm in reversed(Algorithm) if algorithm in HASHES)
+
+
+def offered(counts: dict[Algorithm, int], users: int, wanted: tuple[Algorithm, ...]) -> tuple[Algorithm, ...]:
     """Algorithms for which each user has a hash; those that any user has when there is none for all."""
-    everyone = set().union(*users.values())
-    complete = tuple(algorithm for algorithm in Algorithm if set(users[algorithm]) == everyone and everyone)
-    return complete or tuple(algorithm for algorithm in Algorithm if users[algorithm]) or (Algorithm.MD5,)
+    complete = tuple(a for a in wanted if users and counts.get(a, 0) == users and a in HASHES)
+    return complete or tuple(a for a in wanted if counts.get(a, 0) and a in HASHES) or wanted[-1:]

@@ -10,6 +10,12 @@ class Flag(IntFlag):
 
     NAT = 1  # the REGISTER came from another address than its Via said
     REMOVED = 2  # a tombstone: the contact was removed before its time
+    FLOW_GONE = 4  # the connection that it is reached over is closed; the next REGISTER brings a new one
+
+
+# Plain numbers: an operation on a Flag costs a microsecond.
+NAT, REMOVED, FLOW_GONE = int(Flag.NAT), int(Flag.REMOVED), int(Flag.FLOW_GONE)
+_CANNOT_DIAL = ("ws", "wss")  # a browser takes no connections, RFC 7118 section 5
 
 
 class Binding:
@@ -27,9 +33,12 @@ class Binding:
         "expires_at",
         "flags",
         "instance",
+        "params",
         "path",
         "q",
         "received",
+        "reg_id",
+        "updated_at",
         "uri",
         "user_agent",
         "version",
@@ -46,10 +55,13 @@ class Binding:
         path: tuple[bytes, ...] = (),
         received: Hop | None = None,
         instance: bytes = b"",
+        reg_id: int = 0,
+        params: bytes = b"",
         flags: int = 0,
         user_agent: bytes = b"",
         epoch: int = 0,
         version: int = 1,
+        updated_at: float = 0.0,
     ) -> None:
         self.uri = uri  # as the phone wrote it in its Contact
         self.call_id = call_id
@@ -57,44 +69,81 @@ class Binding:
         self.expires_at = expires_at  # monotonic seconds of this node
         self.q = q
         self.path = path  # Route set towards it, RFC 3327
-        self.received = received  # behind NAT: the hop that its REGISTER came from
-        self.instance = instance  # +sip.instance, RFC 5626
+        self.received = received  # behind NAT or over a connection: the hop that its REGISTER came from
+        self.instance = instance  # +sip.instance without its quotes, RFC 5626
+        self.reg_id = reg_id  # the flow of that instance, RFC 5626; 0: none
+        self.params = params  # what else stood beside the URI: capabilities of RFC 3840, `;name=value...`
         self.flags = flags
         self.user_agent = user_agent
         self.epoch = epoch
         self.version = version  # changes of this contact so far
+        self.updated_at = updated_at  # monotonic seconds of the last REGISTER
+
+    @property
+    def key(self) -> bytes:
+        """What makes it one contact of its AOR: the URI, or instance and reg-id (RFC 5626 section 6)."""
+        return b"%b;reg-id=%d" % (self.instance, self.reg_id) if self.reg_id else self.uri
 
     @property
     def removed(self) -> bool:
         """Whether this is a tombstone."""
-        return bool(self.flags & Flag.REMOVED)
+        return self.flags & REMOVED != 0
 
     @property
     def rank(self) -> tuple[int, int, int, bytes, int]:
         """The greater one of two versions of a contact wins; a removal beats what it removed."""
-        return self.epoch, self.version, self.cseq, self.call_id, self.flags & Flag.REMOVED
+        return self.epoch, self.version, self.cseq, self.call_id, self.flags & REMOVED
 
     def is_live(self, now: float) -> bool:
+        """Whether it is registered."""
+        return self.expires_at > now and not self.flags & REMOVED
+
+    def is_reachable(self, now: float) -> bool:
         """Whether requests may be sent to it."""
-        return self.expires_at > now and not self.flags & Flag.REMOVED
+        return self.expires_at > now and not self.flags & (REMOVED | FLOW_GONE)
+
+    def lose_flow(self) -> None:
+        """The connection is gone: dial the contact from now on, or wait for the phone where that fails."""
+        if self.flags & NAT or self.reg_id or (self.received and self.received.transport in _CANNOT_DIAL):
+            self.flags |= FLOW_GONE
+        else:
+            self.received = None
 
 
 class AorRecord:
-    """The bindings of one address-of-record by contact URI, tombstones among them."""
+    """The bindings of one address-of-record by `Binding.key`, tombstones among them."""
 
-    __slots__ = ("bindings",)
+    __slots__ = ("bindings", "due")
 
     def __init__(self) -> None:
         self.bindings: dict[bytes, Binding] = {}
+        self.due = 0  # the second in which the table looks for what has ended; 0: none
 
     def live(self, now: float) -> list[Binding]:
-        """Contacts that may be reached, highest q first; of equal q the one refreshed last first."""
+        """Contacts that are registered, highest q first; of equal q the one refreshed last first."""
         live = [binding for binding in self.bindings.values() if binding.is_live(now)]
         if len(live) > 1:
-            live.sort(key=lambda binding: (-binding.q, -binding.expires_at))
+            live.sort(key=_order)
         return live
+
+    def targets(self, now: float) -> list[Binding]:
+        """Contacts to try, in the order of `live`: one flow of each instance, RFC 5626 section 7."""
+        found = [binding for binding in self.bindings.values() if binding.is_reachable(now)]
+        if len(found) > 1:
+            found.sort(key=_order)
+            flows = {b.instance: b for b in sorted(found, key=_age) if b.reg_id}
+            found = [b for b in found if not b.reg_id or flows[b.instance] is b]
+        return found
 
     @property
     def next_expiry(self) -> float:
         """When the first binding or tombstone ends."""
         return min(binding.expires_at for binding in self.bindings.values())
+
+
+def _order(binding: Binding) -> tuple[float, float]:
+    return -binding.q, -binding.expires_at
+
+
+def _age(binding: Binding) -> float:
+    return binding.updated_at

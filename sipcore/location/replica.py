@@ -9,6 +9,8 @@ from sipcore.location.table import LocationTable
 from sipcore.replication.capability import Kind
 from sipcore.transport.layer import Hop
 
+Seconds = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
+
 
 class WireBinding(msgspec.Struct, array_like=True, gc=False):
     """A binding or tombstone; new fields go to the end, with a default."""
@@ -16,7 +18,7 @@ class WireBinding(msgspec.Struct, array_like=True, gc=False):
     uri: bytes
     call_id: bytes
     cseq: int
-    remaining: Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]  # seconds
+    remaining: Seconds
     q: Annotated[float, msgspec.Meta(ge=0, le=1)]
     path: tuple[bytes, ...]
     received: Hop | None
@@ -25,6 +27,9 @@ class WireBinding(msgspec.Struct, array_like=True, gc=False):
     user_agent: bytes
     epoch: int
     version: int
+    reg_id: Annotated[int, msgspec.Meta(ge=0)] = 0
+    params: bytes = b""
+    age: Seconds = 0.0
 
 
 class LocationReplica:
@@ -32,7 +37,8 @@ class LocationReplica:
     thing.
 
     Merge rule per contact: Binding.rank. `delete` comes when the peer's last binding or tombstone has ended:
-    it takes away what has ended here too, and nothing else.
+    it takes away what has ended here too, and nothing else. A connection does not move with its binding: what
+    came over one is not reached from here before the phone has connected again (Binding.lose_flow).
     """
 
     kind = Kind.CONTACT
@@ -77,11 +83,14 @@ def _to_wire(b: Binding, now: float) -> WireBinding:
         b.user_agent,
         b.epoch,
         b.version,
+        b.reg_id,
+        b.params,
+        min(now - b.updated_at, 1e6),
     )
 
 
 def _from_wire(w: WireBinding, now: float) -> Binding:
-    return Binding(
+    binding = Binding(
         w.uri,
         call_id=w.call_id,
         cseq=w.cseq,
@@ -90,8 +99,14 @@ def _from_wire(w: WireBinding, now: float) -> Binding:
         path=w.path,
         received=w.received,
         instance=w.instance,
+        reg_id=w.reg_id,
+        params=w.params,
         flags=w.flags,
         user_agent=w.user_agent,
         epoch=w.epoch,
         version=w.version,
+        updated_at=now - w.age,
     )
+    if w.received is not None and w.received.transport != "udp":
+        binding.lose_flow()
+    return binding

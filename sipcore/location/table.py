@@ -5,7 +5,10 @@ from math import ceil
 from zlib import crc32
 
 from sipcore.bus import Bus, Event
-from sipcore.location.binding import AorRecord, Binding, Flag
+from sipcore.location.aor import AorRules
+from sipcore.location.binding import REMOVED, AorRecord, Binding
+from sipcore.location.gruu import Gruus, digest_of
+from sipcore.message import Uri
 from sipcore.replication.capability import Kind
 from sipcore.replication.journal import Journal
 from sipcore.role import Role, RoleGate
@@ -20,27 +23,56 @@ REARM_STEP = 0.01  # seconds between two shards after a takeover: what is overdu
 class LocationTable:
     """256 shards of AOR records. Only a MASTER lets bindings expire; a lookup never shows what is over.
 
-    The AOR is Uri.aor(): canonical bytes, and the key on the replication channel.
+    The AOR is `aor(uri)`: canonical bytes, and the key on the replication channel. Events of the bus, each
+    once per change and on a MASTER only: E_UL_AOR_INSERT and E_UL_AOR_DELETE (first contact, last contact; no
+    subject), E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE (the new binding), E_UL_CONTACT_DELETE (the old one).
     """
 
     def __init__(
-        self, gate: RoleGate, wheel: TimerWheel, journal: Journal, bus: Bus[Binding] | None = None
+        self,
+        gate: RoleGate,
+        wheel: TimerWheel,
+        journal: Journal,
+        bus: Bus[Binding] | None = None,
+        *,
+        rules: AorRules | None = None,
+        gruus: Gruus | None = None,
     ) -> None:
         self.gate = gate
         self.journal = journal
         self.bus: Bus[Binding] = bus or Bus()
+        self.aor = (rules or AorRules()).aor
+        self.gruus = gruus
         self.contacts = 0  # bindings that are not tombstones
         self.expired = 0
         self._wheel = wheel
         self._shards: list[dict[bytes, AorRecord]] = [{} for _ in range(SHARDS)]
-        self._due: dict[int, list[bytes]] = {}  # second -> AORs of which something ends then
+        self._flows: dict[int, set[tuple[bytes, bytes]]] = {}  # connection -> AOR and key of its bindings
+        self._due: dict[int, list[bytes]] = {}  # second -> AORs of which something may end then
         self._swept = 0  # up to and with this second
         self._timer: Timer | None = None
 
     # Questions
 
+    def find(self, uri: Uri, now: float) -> list[Binding]:
+        """Where a request for this URI may go now, highest q first; the URI may be a GRUU (RFC 5627)."""
+        aor = self.aor(uri)
+        if b"gr" in uri.params and self.gruus is not None:
+            return self._find_instance(self.gruus, uri, aor, now)
+        record = self._shards[crc32(aor) & 255].get(aor)
+        return record.targets(now) if record is not None else []
+
+    def _find_instance(self, gruus: Gruus, uri: Uri, aor: bytes, now: float) -> list[Binding]:
+        meaning = gruus.read(uri, aor)
+        record = self.record(meaning.aor) if meaning is not None else None
+        if meaning is None or record is None:
+            return []
+        if meaning.instance:
+            return [b for b in record.targets(now) if b.instance == meaning.instance]
+        return [b for b in record.targets(now) if digest_of(b.instance, b.call_id) == meaning.digest]
+
     def lookup(self, aor: bytes, now: float) -> list[Binding]:
-        """Contacts that may be reached now, highest q first."""
+        """Contacts that are registered now, highest q first, also those that wait for a new connection."""
         record = self._shards[crc32(aor) & 255].get(aor)
         return record.live(now) if record is not None else []
 
@@ -56,31 +88,43 @@ class LocationTable:
     # Changes made here (MASTER)
 
     def save(self, aor: bytes, binding: Binding, now: float) -> None:
-        """Insert a binding, or refresh the one with the same contact URI."""
-        old = self._record(aor).bindings.get(binding.uri)
+        """Insert a binding, or refresh the one with the same key."""
+        old = self._record(aor).bindings.get(binding.key)
         binding.epoch = self.gate.epoch
         binding.version = old.version + 1 if old is not None else 1
+        binding.updated_at = now
         self._put(aor, binding)
         self.journal.touch(Kind.CONTACT, aor)
 
-    def remove(self, aor: bytes, uri: bytes, *, call_id: bytes, cseq: int) -> None:
+    def remove(self, aor: bytes, key: bytes, *, call_id: bytes, cseq: int) -> None:
         """Remove a binding; it leaves a tombstone for the time that it would have lived."""
         record = self.record(aor)
-        old = record.bindings.get(uri) if record is not None else None
+        old = record.bindings.get(key) if record is not None else None
         if record is None or old is None or old.removed:
             return
         tombstone = Binding(
-            uri,
+            old.uri,
             call_id=call_id,
             cseq=cseq,
             expires_at=old.expires_at,
-            flags=Flag.REMOVED,
+            instance=old.instance,
+            reg_id=old.reg_id,
+            flags=REMOVED,
             epoch=self.gate.epoch,
             version=old.version + 1,
+            updated_at=old.updated_at,
         )
         self._put(aor, tombstone)
         self._bound_tombstones(record)
         self.journal.touch(Kind.CONTACT, aor)
+
+    def on_flow_closed(self, flow: int, now: float) -> None:
+        """A connection of this node is gone: what was registered over it is not reached over it any more."""
+        for aor, key in self._flows.pop(flow, ()):
+            record = self.record(aor)
+            binding = record.bindings.get(key) if record is not None else None
+            if binding is not None and binding.received is not None and binding.received.flow == flow:
+                binding.lose_flow()
 
     # Changes made by a peer
 
@@ -90,33 +134,39 @@ class LocationTable:
         given = set()
         changed = False
         for binding in bindings:
-            given.add(binding.uri)
-            mine = record.bindings.get(binding.uri)
+            key = binding.key
+            given.add(key)
+            mine = record.bindings.get(key)
             if mine is None or binding.rank > mine.rank:
                 self._put(aor, binding)
                 changed = True
-        over = [b for b in record.bindings.values() if b.uri not in given and b.expires_at <= now + SLACK]
-        for binding in over:
-            self._drop(aor, record, binding)
+        over = [k for k, b in record.bindings.items() if k not in given and b.expires_at <= now + SLACK]
+        for key in over:
+            self._drop(aor, record, key)
         self._forget_if_empty(aor, record)
         return changed or bool(over)
 
     # Expiry
 
     def on_role(self, role: Role, now: float) -> None:
-        """A MASTER arms the expiry of all bindings, shard by shard; a BACKUP lets nothing expire."""
+        """A MASTER arms the expiry of all bindings, shard by shard; a BACKUP lets nothing expire.
+
+        A BACKUP has lost its connections: they are those of an address that is elsewhere now.
+        """
         if self._timer is not None:
             self._wheel.cancel(self._timer)
             self._timer = None
         self._due.clear()
-        if role is Role.MASTER:
+        if role is Role.BACKUP:
+            for flow in list(self._flows):
+                self.on_flow_closed(flow, now)
+        else:
             self._swept = int(now)
             self._rearm(0, now, now)
 
     def _rearm(self, shard: int, at: float, now: float) -> None:
         for aor, record in list(self._shards[shard].items()):
-            for binding in record.bindings.values():
-                self._arm(aor, binding)
+            record.due = 0
             self._expire(aor, now)
         if shard + 1 < SHARDS:
             at += REARM_STEP
@@ -124,26 +174,36 @@ class LocationTable:
         else:
             self._sweep(now)
 
-    def _arm(self, aor: bytes, binding: Binding) -> None:
-        second = max(ceil(binding.expires_at), self._swept + 1)
-        self._due.setdefault(second, []).append(aor)
+    def _arm(self, aor: bytes, record: AorRecord, expires_at: float) -> None:
+        """Look at this AOR when this has ended; an earlier look, which arms the next one, does as well."""
+        second = max(ceil(expires_at), self._swept + 1)
+        if not record.due or second < record.due:
+            record.due = second
+            self._due.setdefault(second, []).append(aor)
 
     def _sweep(self, now: float) -> None:
         for second in range(self._swept + 1, int(now) + 1):
             for aor in self._due.pop(second, ()):
-                self._expire(aor, now)
+                record = self.record(aor)
+                if record is not None and record.due == second:
+                    record.due = 0
+                    self._expire(aor, now)
         self._swept = max(self._swept, int(now))
         self._timer = self._wheel.schedule(self._swept + 1.0, self._sweep)
 
     def _expire(self, aor: bytes, now: float) -> None:
+        """Drop what has ended, and come back when the next one does."""
         record = self.record(aor)
-        over = [b for b in record.bindings.values() if b.expires_at <= now] if record is not None else []
-        if record is None or not over:
+        if record is None:
             return
-        for binding in over:
-            self.expired += not binding.removed
-            self._drop(aor, record, binding)
-        self.journal.touch(Kind.CONTACT, aor)
+        over = [key for key, binding in record.bindings.items() if binding.expires_at <= now]
+        for key in over:
+            self.expired += not record.bindings[key].removed
+            self._drop(aor, record, key)
+        if over:
+            self.journal.touch(Kind.CONTACT, aor)
+        if record.bindings:
+            self._arm(aor, record, record.next_expiry)
         self._forget_if_empty(aor, record)
 
     # Steps
@@ -157,14 +217,17 @@ class LocationTable:
 
     def _put(self, aor: bytes, binding: Binding) -> None:
         record = self._record(aor)
-        old = record.bindings.get(binding.uri)
+        key = binding.key
+        old = record.bindings.get(key)
         was, is_ = old is not None and not old.removed, not binding.removed
-        alone = self.gate.is_master and is_ is not was and not self._others(record, binding)
-        record.bindings[binding.uri] = binding
+        is_master = self.gate.is_master
+        alone = is_master and is_ is not was and not _others(record, key)
+        record.bindings[key] = binding
         self.contacts += is_ - was
-        if not self.gate.is_master:
+        if not is_master:
             return
-        self._arm(aor, binding)
+        self._arm(aor, record, binding.expires_at)
+        self._follow(aor, key, old, binding)
         if was and not is_:
             self.bus.publish(Event.E_UL_CONTACT_DELETE, aor, old)
         if alone:
@@ -172,19 +235,30 @@ class LocationTable:
         if is_:
             self.bus.publish(Event.E_UL_CONTACT_UPDATE if was else Event.E_UL_CONTACT_INSERT, aor, binding)
 
-    def _drop(self, aor: bytes, record: AorRecord, binding: Binding) -> None:
-        del record.bindings[binding.uri]
+    def _follow(self, aor: bytes, key: bytes, old: Binding | None, new: Binding | None) -> None:
+        """Keep in mind which bindings end with which connection."""
+        before = old.received.flow if old is not None and old.received is not None else 0
+        after = new.received.flow if new is not None and new.received is not None else 0
+        if before == after:
+            return
+        bindings = self._flows.get(before)
+        if bindings is not None:
+            bindings.discard((aor, key))
+            if not bindings:
+                del self._flows[before]
+        if after:
+            self._flows.setdefault(after, set()).add((aor, key))
+
+    def _drop(self, aor: bytes, record: AorRecord, key: bytes) -> None:
+        binding = record.bindings.pop(key)
+        self._follow(aor, key, binding, None)
         if binding.removed:
             return
         self.contacts -= 1
         if self.gate.is_master:
             self.bus.publish(Event.E_UL_CONTACT_DELETE, aor, binding)
-            if not self._others(record, binding):
+            if not _others(record, key):
                 self.bus.publish(Event.E_UL_AOR_DELETE, aor)
-
-    @staticmethod
-    def _others(record: AorRecord, binding: Binding) -> bool:
-        return any(not other.removed and other.uri != binding.uri for other in record.bindings.values())
 
     def _forget_if_empty(self, aor: bytes, record: AorRecord) -> None:
         if not record.bindings:
@@ -193,4 +267,8 @@ class LocationTable:
     def _bound_tombstones(self, record: AorRecord) -> None:
         tombstones = [b for b in record.bindings.values() if b.removed]
         if len(tombstones) > MAX_TOMBSTONES:
-            del record.bindings[min(tombstones, key=lambda b: b.expires_at).uri]
+            del record.bindings[min(tombstones, key=lambda b: b.expires_at).key]
+
+
+def _others(record: AorRecord, key: bytes) -> bool:
+    return any(not other.removed and found != key for found, other in record.bindings.items())

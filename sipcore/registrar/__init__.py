@@ -1,6 +1,6 @@
-"""Sans-IO: the registrar: REGISTER into the location table, and the target set out of it."""
+"""Sans-IO: the registrar: REGISTER into the location table (which is asked with LocationTable.find)."""
 
-from sipcore.registrar.lookup import Target, target_set
-from sipcore.registrar.save import Registrar, RegistrarSettings
+from sipcore.registrar.save import Answer, Registrar
+from sipcore.registrar.settings import Matching, MaxContactsPolicy, PathMode, RegistrarSettings
 
-__all__ = ["Registrar", "RegistrarSettings", "Target", "target_set"]
+__all__ = ["Answer", "Matching", "MaxContactsPolicy", "PathMode", "Registrar", "RegistrarSettings"]

@@ -1,27 +1,25 @@
-"""Sans-IO: REGISTER, RFC 3261 section 10.3, with Path (RFC 3327) and +sip.instance stored (RFC 5626).
+"""Sans-IO: REGISTER, RFC 3261 section 10.3, with Path (RFC 3327), Service-Route (RFC 3608), outbound (RFC
+5626 section 6) and GRUU (RFC 5627 section 5).
 
 Deviations: a REGISTER with the CSeq of the one before and the same Call-ID is taken again instead of refused:
-after a takeover that is the retransmission whose first 200 was lost. A lower CSeq gets 400. GRUU and outbound
-flows are not built; Path is stored whether or not the phone says that it supports it (RFC 3327 section 5.3
-leaves it open).
+after a takeover that is the retransmission whose first 200 was lost. A lower CSeq gets 400. The 200 has no
+Date (section 10.3 step 8 says SHOULD). A reg-id is honoured also without `Supported: outbound`.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from hashlib import sha256
-from typing import Protocol
+from functools import partial
+from typing import NamedTuple, Protocol
 
 from sipcore.auth.digest import DigestAuth
 from sipcore.errors import ParseError
-from sipcore.location.binding import Binding, Flag
+from sipcore.location.binding import NAT, Binding
 from sipcore.location.table import LocationTable
 from sipcore.message import NameAddr, Request, Uri, build_response
-from sipcore.transport.layer import Hop
+from sipcore.proxy.branch import own_tag
+from sipcore.registrar.contact import Contact, Header, Refused, contact_header, parse_contact, seconds
+from sipcore.registrar.settings import Matching, MaxContactsPolicy, PathMode, RegistrarSettings
+from sipcore.transport.layer import DEFAULT_PORT, Hop
 
-SUPPORTED = frozenset({b"path"})
-MAX_SECONDS = 2**32 - 1  # RFC 3261 section 20.19
-SIP_PORT = 5060
-Header = tuple[bytes, bytes]
+_MAX_AGENTS = 1024  # spellings of User-Agent that are kept once for all
 
 
 class Responder(Protocol):
@@ -31,25 +29,12 @@ class Responder(Protocol):
         """Send this response; `hold`: not before the standby has what it promises."""
 
 
-@dataclass(frozen=True, slots=True)
-class RegistrarSettings:
-    """Limits, in seconds; domains in lower case."""
+class Answer(NamedTuple):
+    """What a REGISTER is answered with."""
 
-    domains: frozenset[bytes]
-    min_expires: int = 60
-    max_expires: int = 3600
-    default_expires: int = 3600
-    max_contacts: int = 10
-
-
-class Refused(Exception):
-    """The answer to a REGISTER that changes nothing."""
-
-    def __init__(self, status: int, reason: bytes = b"", headers: Iterable[Header] = ()) -> None:
-        super().__init__(status, reason)
-        self.status = status
-        self.reason = reason
-        self.headers = tuple(headers)
+    status: int
+    reason: bytes = b""
+    headers: tuple[Header, ...] = ()
 
 
 class Registrar:
@@ -59,181 +44,288 @@ class Registrar:
         self.settings = settings
         self.location = location
         self.auth = auth
+        self._supported = frozenset(
+            tag
+            for tag, on in (
+                (b"path", settings.path_mode is not PathMode.OFF),
+                (b"outbound", settings.outbound),
+                (b"gruu", location.gruus is not None),
+            )
+            if on
+        )
+        self._agents: dict[bytes, bytes] = {}
 
     def on_request(self, request: Request, source: Hop, tx: Responder, now: float) -> None:
-        """Carry out the REGISTER and answer through its server transaction."""
-        try:
-            headers = self._register(request, source, now)
-            status, reason = 200, b""
-        except Refused as refused:
-            status, reason, headers = refused.status, refused.reason, refused.headers
-        except ParseError as error:
-            status, reason, headers = error.status, str(error).encode()[:100], ()
-        data = build_response(request, status, reason, to_tag=_to_tag(request), headers=headers)
+        """Authenticate, carry out the REGISTER, and answer through its server transaction."""
+        user: bytes | None = None
+        if self.auth is not None:
+            try:
+                verdict = self.auth.check(request, now, source=source)
+            except ParseError as error:
+                self.answer(request, Answer(error.status, error.reason.encode()[:100]), tx, now)
+                return
+            if verdict.pending is not None:  # the database is asked
+                verdict.pending.then(partial(self.on_request, request, source, tx))
+                return
+            if verdict.user is None:
+                self.answer(request, Answer(verdict.status, b"", verdict.headers), tx, now)
+                return
+            user = verdict.user
+        self.answer(request, self.save(request, source, now, user=user), tx, now)
+
+    def answer(self, request: Request, answer: Answer, tx: Responder, now: float) -> None:
+        """Send it; a 200 waits until the standby has what it promises."""
+        status = answer.status
+        data = build_response(request, status, answer.reason, to_tag=own_tag(request), headers=answer.headers)
         tx.respond(data, status, now, hold=status == 200)
 
-    def _register(self, request: Request, source: Hop, now: float) -> tuple[Header, ...]:
+    def save(self, request: Request, source: Hop, now: float, *, user: bytes | None = None) -> Answer:
+        """Carry out a REGISTER; `user` is who was authenticated (None: whoever asks may do it)."""
+        try:
+            return Answer(200, b"", self._register(request, source, user, now))
+        except Refused as refused:
+            return Answer(refused.status, refused.reason, refused.headers)
+        except ParseError as error:
+            return Answer(error.status, error.reason.encode()[:100])
+
+    def _register(self, request: Request, source: Hop, user: bytes | None, now: float) -> tuple[Header, ...]:
         # The numbers are those of the steps in section 10.3.
+        names = request.names
         if Uri.parse(request.uri).host not in self.settings.domains:  # 1
             raise Refused(404, b"Domain not served here")
-        unknown = [tag for tag in request.values(b"require") if tag.lower() not in SUPPORTED]  # 2
-        if unknown:
-            raise Refused(420, headers=[(b"Unsupported", b", ".join(unknown))])
-        aor = self._authorized_aor(request, now)  # 3, 4, 5
-        contacts = request.values(b"contact")
+        if b"require" in names:  # 2
+            self._check_extensions(request)
+        aor = self._aor(request, user)  # 4, 5
+        tags = [tag.lower() for tag in request.values(b"supported")] if b"supported" in names else []
+        headers: list[Header] = []
+        contacts = request.values(b"contact") if b"contact" in names else []
         if contacts == [b"*"]:  # 6
             self._remove_all(request, aor, now)
         elif contacts:  # 7
-            self._save(request, source, aor, contacts, now)
-        return tuple(_contact_header(binding, now) for binding in self.location.lookup(aor, now))  # 8
+            update = _Update(self, request, source, aor=aor, tags=tags, now=now)
+            update.read(contacts)
+            update.commit()
+            headers = update.headers
+        gruus = self.location.gruus if b"gruu" in tags else None
+        found = [contact_header(binding, now, gruus, aor) for binding in self.location.lookup(aor, now)]  # 8
+        headers += [(b"Service-Route", route) for route in self.settings.service_route]
+        return (*found, *headers)
 
-    def _authorized_aor(self, request: Request, now: float) -> bytes:
+    def _check_extensions(self, request: Request) -> None:
+        unknown = [tag for tag in request.values(b"require") if tag.lower() not in self._supported]
+        if unknown:
+            raise Refused(420, headers=((b"Unsupported", b", ".join(unknown)),))
+
+    def _aor(self, request: Request, user: bytes | None) -> bytes:
         uri = Uri.parse(NameAddr.parse(request.first(b"to") or b"").uri)
-        if self.auth is not None:
-            verdict = self.auth.check(request, now)
-            if verdict.user is None:
-                raise Refused(verdict.status, headers=verdict.headers)
-            if verdict.user != uri.user:
-                raise Refused(403, b"Not your address-of-record")
-        if uri.host not in self.settings.domains or not uri.user:
+        aor = self.location.aor(uri)
+        name, at, domain = aor.removeprefix(b"sip:").rpartition(b"@")
+        if user is not None and user != name and not self._may(user, aor, domain):
+            raise Refused(403, b"Not your address-of-record")
+        if not at or not name or domain not in self.settings.domains:
             raise Refused(404)
-        return uri.aor()
+        return aor
+
+    def _may(self, user: bytes, aor: bytes, domain: bytes) -> bool:
+        own = self.location.aor(Uri(b"sip", user, b"", domain))
+        return own == aor or user in self.settings.third_party
 
     def _remove_all(self, request: Request, aor: bytes, now: float) -> None:
-        if _seconds(request.first(b"expires")) != 0:
+        if seconds(request.first(b"expires")) != 0:
             raise Refused(400, b"Contact * without Expires: 0")
         bindings = self.location.lookup(aor, now)
         for binding in bindings:
-            _check_order(request, binding)
+            check_order(request, binding)
         for binding in bindings:
-            self.location.remove(aor, binding.uri, call_id=request.call_id, cseq=request.cseq)
+            self.location.remove(aor, binding.key, call_id=request.call_id, cseq=request.cseq)
 
-    def _save(self, request: Request, source: Hop, aor: bytes, contacts: list[bytes], now: float) -> None:
-        default = _seconds(request.first(b"expires"))
-        common = _Common.of(request, source)
-        record = self.location.record(aor)
-        known = dict(record.bindings) if record is not None else {}
-        changes: dict[bytes, Binding | None] = {}
-        for value in contacts:
-            address = _contact(value)
-            expires = self._granted(_seconds(address.params.get(b"expires")), default)
-            key = _same_contact(address.uri, known)
-            if key in known:
-                _check_order(request, known[key])
-            # an equal URI in another spelling is a new binding in place of the old one
-            if key != address.uri:
-                changes[key] = None
-            changes[address.uri] = common.binding(request, address, now + expires) if expires else None
-        live = {uri for uri, binding in known.items() if binding.is_live(now)}
-        live |= {uri for uri, binding in changes.items() if binding is not None}
-        live -= {uri for uri, binding in changes.items() if binding is None}
-        if len(live) > self.settings.max_contacts:
-            raise Refused(403, b"Too many contacts, the limit is %d" % self.settings.max_contacts)
-        for uri, binding in changes.items():
+    def agent(self, request: Request) -> bytes:
+        """The User-Agent, one object for all phones of a kind."""
+        agent = request.first(b"user-agent")
+        if not agent:
+            return b""
+        if len(self._agents) >= _MAX_AGENTS:
+            self._agents.clear()
+        return self._agents.setdefault(agent, agent)
+
+
+class _Update:
+    """What one REGISTER changes: `read` all of it, and only then `commit`."""
+
+    def __init__(
+        self,
+        registrar: Registrar,
+        request: Request,
+        source: Hop,
+        *,
+        aor: bytes,
+        tags: list[bytes],
+        now: float,
+    ) -> None:
+        self._registrar = registrar
+        self._settings = registrar.settings
+        self._location = registrar.location
+        self._request = request
+        self._aor = aor
+        self._now = now
+        self._tags = tags
+        self._source = source
+        self.headers: list[Header] = []
+        self._path = self._read_path() if b"path" in request.names else ()
+        # with a Path the NAT, if any, and the connection are the business of the first proxy on it
+        self._received, self._flags = (None, 0) if self._path else _received(request, source)
+        record = self._location.record(aor)
+        self._known = record.bindings if record is not None else {}
+        self._changes: dict[bytes, Binding | None] = {}  # by key; None: it goes
+
+    def read(self, values: list[bytes]) -> None:
+        """Check every Contact; raises Refused or ParseError, and nothing has happened."""
+        default = seconds(self._request.first(b"expires"))
+        contacts = [parse_contact(value) for value in values]
+        if len(contacts) > 1:
+            self._check_flows(contacts, default)
+        for contact in contacts:
+            self._read_contact(contact, default)
+        self._check_count()
+
+    def commit(self) -> None:
+        """Carry it out: what is new comes before what goes, so that the AOR stays registered all the time."""
+        location, request = self._location, self._request
+        for binding in self._changes.values():
             if binding is not None:
-                self.location.save(aor, binding, now)
-            else:
-                self.location.remove(aor, uri, call_id=request.call_id, cseq=request.cseq)
+                location.save(self._aor, binding, self._now)
+        for key, binding in self._changes.items():
+            if binding is None:
+                location.remove(self._aor, key, call_id=request.call_id, cseq=request.cseq)
+
+    def _read_path(self) -> tuple[bytes, ...]:
+        mode = self._settings.path_mode
+        path = tuple(self._request.values(b"path")) if mode is not PathMode.OFF else ()
+        if b"path" in self._tags:  # RFC 3327 section 5.3: the phone sees which way was recorded
+            self.headers.extend((b"Path", value) for value in path)
+        elif path and mode is PathMode.STRICT:
+            raise Refused(420, headers=((b"Unsupported", b"path"),))
+        for value in path:
+            Uri.parse(NameAddr.parse(value).uri)
+        return path
+
+    def _check_flows(self, contacts: list[Contact], default: int | None) -> None:
+        """RFC 5626 section 6: a REGISTER makes one flow."""
+        made = [c for c in contacts if (c.expires if c.expires is not None else default) != 0]
+        if len(made) > 1 and any(contact.reg_id for contact in made):
+            raise Refused(400, b"More than one Contact with reg-id")
+
+    def _read_contact(self, contact: Contact, default: int | None) -> None:
+        expires = self._granted(contact.expires, default)
+        if contact.reg_id and not self._on_flow(contact):
+            contact = contact._replace(reg_id=0)
+        if b";gr" in contact.uri:
+            self._check_gruu(contact.uri)
+        binding = self._binding(contact, self._now + expires)
+        key = binding.key
+        old = self._same(contact, key)
+        if old is not None:
+            check_order(self._request, self._known[old])
+        if not expires:
+            self._changes[old or key] = None
+            return
+        self._changes[key] = binding
+        if old is not None and old != key:  # in its place, under another name
+            self._changes[old] = None
+
+    def _on_flow(self, contact: Contact) -> bool:
+        """Whether the reg-id counts, RFC 5626 section 6; then the answer says so."""
+        request, settings = self._request, self._settings
+        wanted = b"outbound" in self._tags
+        if not settings.outbound:
+            return False
+        if len(request.values(b"via")) > 1 and not _has_ob(self._path):
+            if wanted:
+                raise Refused(439, b"First Hop Lacks Outbound Support")
+            return False
+        if wanted:
+            self.headers.append((b"Require", b"outbound"))
+            if settings.flow_timer and not self._path:
+                self.headers.append((b"Flow-Timer", b"%d" % settings.flow_timer))
+        return True
+
+    def _check_gruu(self, uri: bytes) -> None:
+        """RFC 5627 section 5.1: a GRUU of ours as a contact would lead in a circle."""
+        parsed = Uri.parse(uri)
+        if b"gr" in parsed.params and parsed.host in self._settings.domains:
+            raise Refused(403, b"Contact is a GRUU")
 
     def _granted(self, wanted: int | None, default: int | None) -> int:
-        settings = self.settings
-        for seconds in (wanted, default, settings.default_expires):
-            if seconds is not None:
-                break
-        assert seconds is not None
-        if 0 < seconds < settings.min_expires:
-            raise Refused(423, headers=[(b"Min-Expires", b"%d" % settings.min_expires)])
-        return min(seconds, settings.max_expires)
+        settings = self._settings
+        if wanted is None:
+            wanted = settings.default_expires if default is None else default
+        if 0 < wanted < settings.min_expires:
+            raise Refused(423, headers=((b"Min-Expires", b"%d" % settings.min_expires),))
+        return min(wanted, settings.max_expires)
 
+    def _same(self, contact: Contact, key: bytes) -> bytes | None:
+        """The key of the known contact that this one is about, by section 19.1.4 or by its instance."""
+        known = self._known
+        if key in known or not known or contact.reg_id:
+            return key if key in known else None
+        if contact.instance and self._settings.matching is Matching.INSTANCE:
+            for other, binding in known.items():
+                if binding.instance == contact.instance and binding.is_live(self._now):
+                    return other
+        wanted = Uri.parse(contact.uri)
+        return next((k for k, b in known.items() if not b.reg_id and Uri.parse(b.uri).matches(wanted)), None)
 
-@dataclass(slots=True)
-class _Common:
-    """What all bindings of one REGISTER share."""
+    def _check_count(self) -> None:
+        settings = self._settings
+        if len(self._known) + len(self._changes) <= settings.max_contacts:
+            return
+        made = [key for key, binding in self._changes.items() if binding is not None]
+        kept = [
+            (binding.updated_at, key)
+            for key, binding in self._known.items()
+            if binding.is_live(self._now) and key not in self._changes
+        ]
+        surplus = len(kept) + len(made) - settings.max_contacts
+        if surplus <= 0:
+            return
+        if settings.max_contacts_policy is MaxContactsPolicy.REFUSE or surplus > len(kept):
+            raise Refused(403, b"Too many contacts, the limit is %d" % settings.max_contacts)
+        self._changes.update((key, None) for _, key in sorted(kept)[:surplus])
 
-    path: tuple[bytes, ...]
-    received: Hop | None
-    user_agent: bytes
-
-    @staticmethod
-    def of(request: Request, source: Hop) -> "_Common":
-        path = tuple(request.values(b"path"))
-        via = request.top_via
-        sent_by = via.host.decode(errors="replace").strip("[]"), via.port or SIP_PORT
-        # with a Path the NAT, if any, is the business of the first proxy on it
-        nat = not path and sent_by != (source.host, source.port)
-        return _Common(path, source if nat else None, request.first(b"user-agent") or b"")
-
-    def binding(self, request: Request, address: NameAddr, expires_at: float) -> Binding:
+    def _binding(self, contact: Contact, expires_at: float) -> Binding:
+        request = self._request
         return Binding(
-            address.uri,
+            contact.uri,
             call_id=request.call_id,
             cseq=request.cseq,
             expires_at=expires_at,
-            q=_q(address.params.get(b"q")),
-            path=self.path,
-            received=self.received,
-            instance=(address.params.get(b"+sip.instance") or b"").strip(b'"'),
-            flags=Flag.NAT if self.received is not None else 0,
-            user_agent=self.user_agent,
+            q=contact.q,
+            path=self._path,
+            received=self._received,
+            instance=contact.instance,
+            reg_id=contact.reg_id,
+            params=contact.params,
+            flags=self._flags,
+            user_agent=self._registrar.agent(request),
         )
 
 
-def _contact(value: bytes) -> NameAddr:
-    if value == b"*":
-        raise Refused(400, b"Contact * beside other contacts")
-    address = NameAddr.parse(value)
-    uri = Uri.parse(address.uri)
-    if uri.scheme not in (b"sip", b"sips"):
-        raise Refused(400, b"Contact is not a SIP URI")
-    if uri.headers and b"<" not in value:  # section 20.10: then it must stand in <>
-        raise Refused(400, b"Contact with headers outside of <>")
-    return address
-
-
-def _same_contact(uri: bytes, known: dict[bytes, Binding]) -> bytes:
-    """The key of the known contact that is this one by section 19.1.4, else the URI itself."""
-    if uri in known or not known:
-        return uri
-    wanted = Uri.parse(uri)
-    return next((other for other in known if Uri.parse(other).matches(wanted)), uri)
-
-
-def _check_order(request: Request, binding: Binding) -> None:
+def check_order(request: Request, binding: Binding) -> None:
+    """Section 10.3 step 7: within one Call-ID the CSeq only grows."""
     if binding.call_id == request.call_id and request.cseq < binding.cseq:
         raise Refused(400, b"CSeq is lower than that of an earlier REGISTER")
 
 
-def _seconds(text: bytes | None) -> int | None:
-    if text is None:
-        return None
-    text = text.strip()
-    # RFC 4475 section 3.1.2.4: a value out of range is a bad request
-    if not text.isdigit() or len(text) > 10 or int(text) > MAX_SECONDS:
-        raise Refused(400, b"Bad expires value")
-    return int(text)
+def _received(request: Request, source: Hop) -> tuple[Hop | None, int]:
+    """Where it is reached when not at its Contact, and whether because of a NAT."""
+    via = request.top_via
+    host = via.host.strip(b"[]").decode("latin-1")
+    if source.transport == "udp":
+        nat = host != source.host or (via.port or DEFAULT_PORT) != source.port
+        return (source, NAT) if nat else (None, 0)
+    return source, NAT if host != source.host else 0
 
 
-def _q(text: bytes | None) -> float:
-    if text is None:
-        return 1.0
-    try:
-        q = float(text) if len(text) <= 5 else -1.0
-    except ValueError:
-        q = -1.0
-    if not 0 <= q <= 1:
-        raise Refused(400, b"Bad q value")
-    return q
-
-
-def _contact_header(binding: Binding, now: float) -> Header:
-    value = b"<%b>;expires=%d" % (binding.uri, max(round(binding.expires_at - now), 1))
-    if binding.q != 1.0:
-        value += b";q=%g" % binding.q
-    if binding.instance:
-        value += b';+sip.instance="%b"' % binding.instance
-    return b"Contact", value
-
-
-def _to_tag(request: Request) -> bytes:
-    """The same on both nodes, so that a retransmission after a takeover gets the same answer."""
-    return sha256(b"%b %b %d" % (request.call_id, request.from_tag, request.cseq)).hexdigest()[:16].encode()
+def _has_ob(path: tuple[bytes, ...]) -> bool:
+    """Whether the first proxy on the way understood outbound: it wrote the last Path value."""
+    return bool(path) and b"ob" in Uri.parse(NameAddr.parse(path[-1]).uri).params

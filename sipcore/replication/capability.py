@@ -12,6 +12,7 @@ class Kind(IntEnum):
     CONTACT = 1  # one record per AOR
     DIALOG = 2
     TRANSACTION = 3
+    NONCE = 4
 
 
 class Capability(Protocol):

@@ -21,7 +21,7 @@ from sipcore.location.replica import LocationReplica
 from sipcore.location.table import LocationTable
 from sipcore.message import limits
 from sipcore.proxy import ProxySettings
-from sipcore.registrar.save import Registrar, RegistrarSettings
+from sipcore.registrar import Registrar, RegistrarSettings
 from sipcore.replication.journal import Journal
 from sipcore.replication.link import LinkCallbacks, LinkSettings, ReplicationLink
 from sipcore.replication.semi_sync import SemiSync

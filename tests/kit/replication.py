@@ -52,8 +52,8 @@ class Node:
         found: dict[tuple[bytes, bytes], tuple[object, ...]] = {}
         for aor in self.table.aors():
             record = self.table.record(aor)
-            for uri, b in record.bindings.items() if record is not None else ():
-                found[aor, uri] = (b.rank, b.q, b.path, b.received, b.instance, b.flags, b.user_agent)
+            for key, b in record.bindings.items() if record is not None else ():
+                found[aor, key] = (b.rank, b.q, b.path, b.received, b.instance, b.flags, b.user_agent)
         return found
 
 

@@ -1,11 +1,12 @@
-"""IO shell: the digest vectors of RFC 7616 section 3.9.1 and RFC 2617 section 3.5; each names its origin."""
+"""IO shell: the digest vectors of RFC 7616 section 3.9 and RFC 2617 section 3.5; each names its origin."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from sipcore.auth.digest import BY_NAME, HASHES, digest_response, parse_credentials
+from sipcore.auth.algorithm import BY_NAME, HASHES, ha1
+from sipcore.auth.digest import digest_response, parse_credentials
 
 VECTORS = json.loads(Path(__file__).with_name("vectors.json").read_text())
 
@@ -14,9 +15,11 @@ VECTORS = json.loads(Path(__file__).with_name("vectors.json").read_text())
 def test_the_response_is_that_of_the_rfc(vector: dict[str, str]) -> None:
     v = {name: value.encode() for name, value in vector.items()}
     algorithm = BY_NAME[v["algorithm"].lower()]
-    ha1 = HASHES[algorithm](b":".join((v["username"], v["realm"], v["password"]))).hexdigest()
-    assert ha1 == vector["ha1"]
+    if algorithm not in HASHES:
+        pytest.skip(f"OpenSSL of this host has no {vector['algorithm']}")
+    kept = ha1(v["username"], v["realm"], v["password"], algorithm)
+    assert kept == v["ha1"]
     line = b", ".join(b'%s="%s"' % (n.encode(), v[n]) for n in ("uri", "nonce", "nc", "cnonce", "qop"))
     given = parse_credentials(b"Digest " + line)
     assert given is not None
-    assert digest_response(ha1.encode(), algorithm, v["method"], given) == v["response"]
+    assert digest_response(kept, algorithm, v["method"], given) == v["response"]

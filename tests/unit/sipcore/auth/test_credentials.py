@@ -22,10 +22,22 @@ def test_users_of_the_realm_are_found_and_the_algorithms_that_all_have_are_offer
     assert len(users) == 2
 
 
-@pytest.mark.parametrize("bad", ["alice", "alice:r", f":r:{MD5}", "alice:r:12", f"alice:r:{'g' * 32}"])
+@pytest.mark.parametrize(
+    "bad", ["alice", "alice:r", f":r:{MD5}", "alice:r:12", f"alice:r:{'g' * 32}", "alice:r:{CRC}00"]
+)
 def test_a_bad_line_is_named(bad: str) -> None:
     with pytest.raises(ConfigError, match="line 2"):
         parse_users(f"bob:r:{MD5}\n{bad}\n".encode(), b"r", "users")
+
+
+def test_sha_512_256_is_named_since_its_length_is_that_of_sha_256(tmp_path: Path) -> None:
+    path = tmp_path / "users"
+    path.write_text(f"alice:r:{{sha-512-256}}{SHA}\nalice:r:{MD5}\n")
+    users = UsersFile(str(path), "r")
+    assert users.ha1(b"alice", Algorithm.SHA_512_256) == SHA.encode()
+    assert users.ha1(b"alice", Algorithm.SHA_256) is None
+    assert users.algorithms() == (Algorithm.SHA_512_256, Algorithm.MD5)
+    assert UsersFile(str(path), "r", (Algorithm.MD5,)).algorithms() == (Algorithm.MD5,)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,36 @@
+"""Sans-IO: from a URI to the address-of-record that it stands for, RFC 3261 section 10.3 step 5."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sipcore.message import Uri
+from sipcore.message.uri import unescape
+
+_SEPARATORS = b"-.()"  # RFC 3966 section 3: visual only
+
+
+@dataclass(frozen=True, slots=True)
+class AorRules:
+    """What of a URI counts; names of domains in lower case.
+
+    `aliases`: an alias domain to the domain that it stands for. `ignore_case`: Alice and alice are one user
+    (RFC 3261 section 19.1.4 says that they are two). `tel_domain`: where `tel:+49...` is a user, if anywhere.
+    """
+
+    aliases: Mapping[bytes, bytes] = field(default_factory=dict)
+    ignore_case: bool = False
+    tel_domain: bytes = b""
+
+    def aor(self, uri: Uri) -> bytes:
+        """The canonical address-of-record: no parameters, no port, user unescaped."""
+        user, host = uri.user, uri.host
+        if uri.scheme == b"tel":
+            user = user.translate(None, _SEPARATORS)
+            if not self.tel_domain or not user.startswith(b"+"):  # a local number means nothing elsewhere
+                return b"tel:" + user
+            host = self.tel_domain
+        user = unescape(user)
+        if self.ignore_case:
+            user = user.lower()
+        host = self.aliases.get(host, host)
+        return b"sip:%b@%b" % (user, host) if user else b"sip:" + host
