@@ -27,7 +27,10 @@ def load_config(path: Path) -> Loaded:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     auth, replication = config.auth, config.replication
-    parse_users(_read(Path(auth.users_file), "auth.users_file"), auth.realm.encode(), auth.users_file)
+    if auth.users_file:
+        parse_users(_read(Path(auth.users_file), "auth.users_file"), auth.realm.encode(), auth.users_file)
+    elif not Path(auth.users_db).is_file():
+        raise ConfigError(f"auth.users_db: {auth.users_db}: no such file; `sipcore user add` makes it")
     return Loaded(
         config,
         _key(Path(auth.secret_file), "auth.secret_file"),

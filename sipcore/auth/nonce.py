@@ -75,7 +75,7 @@ class Nonces:
         node: bytes = b"",
         life: float = LIFE,
         wall_offset: float = 0.0,
-        since: float = float("-inf"),
+        since: float | None = None,
         max_tracked: int = MAX_TRACKED,
     ) -> None:
         self.life = life
@@ -85,7 +85,8 @@ class Nonces:
         self._secret = secret
         self._node = hmac.digest(secret, b"node " + node, "sha256")[:2].hex().encode()
         self._number = 0
-        self._floor = since + wall_offset  # wall-clock second: what is older and not known is not trusted
+        # wall-clock second: what is older and not known is not trusted
+        self._floor = int(since + wall_offset) if since is not None else 0
         self._windows: dict[
             bytes, Window
         ] = {}  # in the order of first use, which is nearly that of their ends

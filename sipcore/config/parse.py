@@ -57,6 +57,7 @@ def _check_durations(config: SipcoreConfig) -> None:
                 if isinstance(limit, Within) and not limit.least <= value <= limit.greatest:
                     range_ = f"{limit.least:g}s..{limit.greatest:g}s"
                     raise ConfigError(f"{prefix}{name}: {value:g}s is not in {range_}")
+    _check_users(config)
     least, greatest = config.registrar.min_expires, config.registrar.max_expires
     if not least <= config.registrar.default_expires <= greatest:
         raise ConfigError(
@@ -68,6 +69,21 @@ def _check_durations(config: SipcoreConfig) -> None:
             f"resolver.min_ttl: {config.resolver.min_ttl:g}s is over max_ttl, which is "
             f"{config.resolver.max_ttl:g}s"
         )
+
+
+def _check_users(config: SipcoreConfig) -> None:
+    auth = config.auth
+    if bool(auth.users_file) == bool(auth.users_db):
+        raise ConfigError("auth: one of users_file and users_db is needed, and only one")
+    domains = {domain.lower() for domain in config.domains}
+    for alias, domain in config.registrar.domain_aliases.items():
+        if domain.lower() not in domains or alias.lower() in domains:
+            raise ConfigError(
+                f"registrar.domain_aliases.{alias}: {domain!r} is not one of domains, or {alias!r} is"
+            )
+    tel = config.registrar.tel_domain
+    if tel and tel.lower() not in domains:
+        raise ConfigError(f"registrar.tel_domain: {tel!r} is not one of domains")
 
 
 def _sections(section: Section, prefix: str) -> Iterator[tuple[str, Section]]:

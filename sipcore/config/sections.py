@@ -8,27 +8,10 @@ from sipcore.config.cachedb import CacheStore
 from sipcore.config.dialog import Dialog
 from sipcore.config.kinds import HostPort, Section, Within
 from sipcore.config.limits import Limits
+from sipcore.config.registrar import Auth, Nat, Registrar
 from sipcore.config.resolver import Resolver
 from sipcore.config.transport import Bans, Listen, Pike, Tcp, Tls
 from sipcore.duration import Seconds
-
-
-class Auth(Section, frozen=True):
-    """Digest authentication, RFC 7616: the realm and the files with users and with the nonce key."""
-
-    realm: str
-    users_file: str
-    secret_file: str
-
-
-class Registrar(Section, frozen=True):
-    """Limits of a registration, RFC 3261 section 10.3."""
-
-    # at most an hour may be refused as too brief
-    min_expires: Annotated[Seconds, Within(1, 3600)] = Seconds(60)
-    max_expires: Annotated[Seconds, Within(1, 604800)] = Seconds(3600)
-    default_expires: Annotated[Seconds, Within(1, 604800)] = Seconds(3600)
-    max_contacts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
 
 
 class Proxy(Section, frozen=True):
@@ -71,6 +54,7 @@ class SipcoreConfig(Section, frozen=True):
     pike: Pike | None = None
     bans: Bans = Bans()
     registrar: Registrar = Registrar()
+    nat: Nat = Nat()
     proxy: Proxy = Proxy()
     dialog: Dialog = Dialog()
     replication: Replication | None = None

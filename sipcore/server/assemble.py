@@ -1,15 +1,13 @@
 """IO shell: puts the parts of the SIP core together as the config says."""
 
 import secrets
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from sipcore.auth.credentials import UsersFile
 from sipcore.auth.digest import DigestAuth
-from sipcore.auth.nonce import Nonces
+from sipcore.auth.replica import NonceReplica
 from sipcore.config import SipcoreConfig
 from sipcore.config.dialog import Dialog
 from sipcore.core import SipCore
@@ -21,13 +19,14 @@ from sipcore.location.replica import LocationReplica
 from sipcore.location.table import LocationTable
 from sipcore.message import limits
 from sipcore.proxy import ProxySettings
-from sipcore.registrar import Registrar, RegistrarSettings
+from sipcore.registrar import Registrar
 from sipcore.replication.journal import Journal
 from sipcore.replication.link import LinkCallbacks, LinkSettings, ReplicationLink
 from sipcore.replication.semi_sync import SemiSync
 from sipcore.resolver.locate import Resolver
 from sipcore.role import RoleGate
 from sipcore.server.names import make_resolver
+from sipcore.server.registration import digest_auth, location_table, registrar_settings
 from sipcore.timers import TimerWheel
 from sipcore.transport.layer import Send
 from sipcore.transport.udp import Batch, UdpListener
@@ -40,6 +39,7 @@ class Parts:
     gate: RoleGate
     journal: Journal
     location: LocationTable
+    auth: DigestAuth
     resolver: Resolver
     core: SipCore
 
@@ -51,31 +51,22 @@ def assemble(loaded: Loaded, now: float) -> Parts:
     gate = RoleGate(config.node)
     wheel = TimerWheel(now=now)
     journal = Journal(gate, incarnation=secrets.randbits(63))
-    location = LocationTable(gate, wheel, journal)
-    domains = tuple(domain.lower().encode() for domain in config.domains)
-    auth = digest_auth(loaded)
+    location = location_table(loaded, gate, wheel, journal)
+    names = (*config.domains, *config.registrar.domain_aliases)
+    domains = tuple(name.lower().encode() for name in names)
+    auth = digest_auth(loaded, journal, now)
     resolver = make_resolver(config, wheel)
     core = SipCore(
         _proxy_settings(config, domains),
         gate,
         location,
-        Registrar(_registrar_settings(config, domains), location, auth),
+        Registrar(registrar_settings(config), location, auth),
         DialogTable(wheel, journal, dialog_settings(config.dialog)),
         journal,
         wheel=wheel,
         auth=auth,
     )
-    return Parts(gate, journal, location, resolver, core)
-
-
-def digest_auth(loaded: Loaded) -> DigestAuth:
-    """Who our users are, and the nonces that both nodes of a pair make alike."""
-    auth = loaded.config.auth
-    return DigestAuth(
-        auth.realm.encode(),
-        Nonces(loaded.secret, wall_offset=time.time() - time.monotonic()),
-        UsersFile(auth.users_file, auth.realm),
-    )
+    return Parts(gate, journal, location, auth, resolver, core)
 
 
 def replication_link(
@@ -87,6 +78,7 @@ def replication_link(
         parts.journal.capabilities.clear()
         return None
     parts.journal.register(LocationReplica(parts.location))
+    parts.journal.register(NonceReplica(parts.auth.nonces))
     settings = LinkSettings(
         loaded.config.node,
         loaded.replication_key,
@@ -138,15 +130,4 @@ def _proxy_settings(config: SipcoreConfig, domains: tuple[bytes, ...]) -> ProxyS
         timer_c=config.proxy.timer_c,
         no_answer=config.proxy.no_answer,
         max_branches=config.proxy.max_branches,
-    )
-
-
-def _registrar_settings(config: SipcoreConfig, domains: tuple[bytes, ...]) -> RegistrarSettings:
-    limits = config.registrar
-    return RegistrarSettings(
-        frozenset(domains),
-        int(limits.min_expires),
-        int(limits.max_expires),
-        int(limits.default_expires),
-        limits.max_contacts,
     )

@@ -63,3 +63,20 @@ def test_each_frame_is_byte_for_byte_that_of_version_1() -> None:
 def test_a_field_appended_by_a_newer_node_is_skipped() -> None:
     newer = batch_head(5, 3, 0.0) + b"\x91\x94\x01\xc4\x01k\xc4\x01v\xa3new"
     assert decode_batch(newer).records == [Record(1, b"k", b"v")]
+
+
+def test_a_contact_from_a_node_without_the_newer_fields_is_taken() -> None:
+    """The record that the first version wrote: twelve fields."""
+    wire = (
+        b"\x9c\xc4\x06sip:u@\xc4\x01c\x07\xcb@\x82\xc0\x00\x00\x00\x00\x00\xcb?\xf0\x00\x00\x00\x00\x00\x00"
+    )
+    wire += b"\x90\x94\xa9192.0.2.1\xcd\x13\xc4\x00\xa3udp\xc4\x00\x01\xc4\x00\x03\x01"
+    node = Node("a")
+    (replica,) = node.journal.capabilities.values()
+    assert replica.apply(b"sip:u@x", b"\x91" + wire, 3, 0.0) is True
+    (binding,) = node.table.lookup(b"sip:u@x", 1.0)
+    assert (binding.received, binding.reg_id, binding.params) == (
+        ("192.0.2.1", 5060, 0, "udp", 0, ""),
+        0,
+        b"",
+    )

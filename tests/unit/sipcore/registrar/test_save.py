@@ -208,13 +208,13 @@ def test_an_unknown_extension_or_domain_is_refused() -> None:
     assert desk.register("Contact: <sip:a@h1>", uri="sip:elsewhere.test").status == 404
 
 
-def authorization(answer: Response, user: str, ha1: bytes = HA1) -> str:
+def authorization(answer: Response, user: str, ha1: bytes = HA1, count: int = 1) -> str:
     nonce = re.search(rb'nonce="([^"]+)"', answer.first(b"www-authenticate") or b"")
     assert nonce is not None
     given = {
         b"uri": b"sip:example.test",
         b"nonce": nonce[1],
-        b"nc": b"00000001",
+        b"nc": b"%08x" % count,
         b"cnonce": b"c",
         b"qop": b"auth",
     }
@@ -222,7 +222,7 @@ def authorization(answer: Response, user: str, ha1: bytes = HA1) -> str:
     return (
         f'Authorization: Digest username="{user}", realm="example.test", nonce="{nonce[1].decode()}", '
         f'uri="sip:example.test", response="{response.decode()}", '
-        'algorithm=MD5, cnonce="c", nc=00000001, qop=auth'
+        'algorithm=MD5, cnonce="c", qop=auth, nc=' + f"{count:08x}"
     )
 
 
@@ -236,7 +236,9 @@ def test_only_the_user_with_the_password_registers_the_users_aor() -> None:
     proof = authorization(challenge, "alice")
     assert desk.register("Contact: <sip:a@h1>", proof, to="sip:bob@example.test").status == 403
     assert desk.uris() == []
-    assert desk.register("Contact: <sip:a@h1>", proof).status == 200
+    replay = desk.register("Contact: <sip:a@h1>", proof)
+    assert (replay.status, b"stale=true" in (replay.first(b"www-authenticate") or b"")) == (401, True)
+    assert desk.register("Contact: <sip:a@h1>", authorization(challenge, "alice", count=2)).status == 200
     assert desk.uris() == [b"sip:a@h1"]
 
 
