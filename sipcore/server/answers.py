@@ -9,8 +9,9 @@ from sipcore.control.commands import Json, RoleOrder, location_rows
 from sipcore.message.limits import exceeded
 from sipcore.replication.link import ReplicationLink
 from sipcore.server.assemble import Parts
+from sipcore.server.sockets import transport_counters
 from sipcore.transport.layer import Send
-from sipcore.transport.udp import UdpListener
+from sipcore.transport.transports import Transports
 
 
 class Answers:
@@ -21,7 +22,7 @@ class Answers:
         config: SipcoreConfig,
         parts: Parts,
         link: ReplicationLink[Send] | None,
-        listeners: Sequence[UdpListener],
+        transports: Transports,
         change_role: Callable[[RoleOrder], None],
         *,
         started_at: float,
@@ -29,7 +30,7 @@ class Answers:
         self._config = config
         self._parts = parts
         self._link = link
-        self._listeners = listeners
+        self._transports = transports
         self.change_role = change_role
         self._started_at = started_at
         self.ready = False
@@ -50,14 +51,15 @@ class Answers:
             "contacts": self._parts.location.contacts,
             "dialogs": self._parts.core.dialog_count,
             "transactions": self._parts.core.transaction_count,
+            "connections": self._transports.streams.table.by_transport,
+            "bans": len(self._transports.admission.bans),
             "counters": {
                 **self._parts.core.counters,
                 **self._parts.resolver.counters,
                 "contacts_expired": self._parts.location.expired,
                 "failures": self.failures,
                 **{f"over_{name}": count for name, count in exceeded.items()},
-                "send_errors": sum(listener.send_errors for listener in self._listeners),
-                "receive_errors": sum(listener.receive_errors for listener in self._listeners),
+                **transport_counters(self._transports),
             },
             "form": "python",
         }

@@ -1,7 +1,6 @@
 """IO shell: puts the parts of the SIP core together as the config says."""
 
 import secrets
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -13,7 +12,6 @@ from sipcore.config.dialog import Dialog
 from sipcore.core import SipCore
 from sipcore.dialog.settings import DialogSettings, Side
 from sipcore.dialog.table import DialogTable
-from sipcore.errors import ConfigError
 from sipcore.files import Loaded
 from sipcore.location.replica import LocationReplica
 from sipcore.location.table import LocationTable
@@ -29,7 +27,6 @@ from sipcore.server.names import make_resolver
 from sipcore.server.registration import digest_auth, location_table, registrar_settings
 from sipcore.timers import TimerWheel
 from sipcore.transport.layer import Send
-from sipcore.transport.udp import Batch, UdpListener
 
 
 @dataclass(slots=True)
@@ -88,20 +85,6 @@ def replication_link(
         replication.budget,
     )
     return ReplicationLink(settings, parts.journal, callbacks)
-
-
-def listeners(config: SipcoreConfig, on_batch: Callable[[Batch], None]) -> Sequence[UdpListener]:
-    """The sockets of the config, in its order, bound."""
-    return [
-        _listener(listen.address, listen.port, on_batch, index) for index, listen in enumerate(config.listen)
-    ]
-
-
-def _listener(address: str, port: int, on_batch: Callable[[Batch], None], index: int) -> UdpListener:
-    try:
-        return UdpListener(address, port, on_batch, listener=index)
-    except OSError as error:
-        raise ConfigError(f"listen[{index}]: {address}:{port}: {error.strerror}") from error
 
 
 def dialog_settings(dialog: Dialog) -> DialogSettings:

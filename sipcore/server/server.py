@@ -9,7 +9,6 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,10 +21,12 @@ from sipcore.files import Loaded
 from sipcore.replication.link import LinkCallbacks
 from sipcore.role import Role
 from sipcore.server.answers import Answers
-from sipcore.server.assemble import assemble, listeners, replication_link
+from sipcore.server.assemble import assemble, replication_link
 from sipcore.server.names import make_dns
+from sipcore.server.sockets import make_transports
+from sipcore.transport.admission import Batch
 from sipcore.transport.layer import Hop, Send
-from sipcore.transport.udp import Batch
+from sipcore.transport.transports import TransportEvents
 
 log = structlog.get_logger(__name__)
 
@@ -43,12 +44,14 @@ class Server:
         self._parts = assemble(loaded, now)
         self._core = self._parts.core
         self._gate = self._parts.gate
-        self._listeners = listeners(loaded.config, self._on_batch)
+        self._transports = make_transports(
+            loaded.config, TransportEvents(self._on_batch, self._on_unsent, self._on_flows_closed)
+        )
         self._dns = make_dns(loaded.config, self._parts.resolver, self._on_answered)
-        callbacks = LinkCallbacks[Send](self._send, self._on_newer_master, self._on_sync)
+        callbacks = LinkCallbacks[Send](self._transports.send_all, self._on_newer_master, self._on_sync)
         self._link = replication_link(loaded, self._parts, callbacks)
         self._answers = Answers(
-            loaded.config, self._parts, self._link, self._listeners, self.change_role, started_at=now
+            loaded.config, self._parts, self._link, self._transports, self.change_role, started_at=now
         )
         self._api = ControlApi(self._answers)
         self._timer: asyncio.TimerHandle | None = None
@@ -77,8 +80,7 @@ class Server:
                 raise ConfigError(f"replication.listen: {listen[0]}:{listen[1]}: {error.strerror}") from error
         self._answers.ready = True
         await self._api.start(Path(self._config.run_dir) / "control.sock")
-        for listener in self._listeners:
-            listener.start(loop)
+        self._transports.start(loop)
         if self._config.standalone:
             self.change_role(RoleOrder(Role.MASTER, STANDALONE_EPOCH, "standalone"))
         self._housekeeping()
@@ -90,8 +92,7 @@ class Server:
         await self._api.stop()
         if self._link is not None:
             await self._link.stop()
-        for listener in self._listeners:
-            listener.close()
+        self._transports.close()
         await self._dns.stop()
         if self._timer is not None:
             self._timer.cancel()
@@ -119,16 +120,23 @@ class Server:
             self._link.send_batch(now)
             held = [send for send in sends if send.hold]
             if held:
-                self._send([send for send in sends if not send.hold])
+                self._transports.send_all([send for send in sends if not send.hold])
                 sends = self._link.hold(held, now)
-        self._send(sends)
+        self._transports.send_all(sends)
         self._dns.ask()
         self._arm()
 
-    def _send(self, sends: Sequence[Send]) -> None:
-        listeners = self._listeners
-        for data, hop, _hold in sends:
-            listeners[hop.listener].send(data, hop)
+    def _on_unsent(self, unsent: list[tuple[bytes, Hop]]) -> None:
+        now = time.monotonic()
+        for data, hop in unsent:
+            self._core.on_transport_error(data, hop, now)
+        self._flush(now)
+
+    def _on_flows_closed(self, hops: list[Hop]) -> None:
+        now = time.monotonic()
+        for hop in hops:
+            self._core.on_flow_closed(hop, now)
+        self._flush(now)
 
     def _arm(self) -> None:
         deadline, timer = self._core.deadline, self._timer
@@ -157,6 +165,7 @@ class Server:
         """Take a role: the core first, then the peers and whoever follows the events."""
         now = time.monotonic()
         self._core.on_role(order.role, order.epoch, now)
+        self._transports.on_role(is_master=self._gate.is_master)
         self._flush(now)
         if self._link is not None:
             self._link.on_role()

@@ -1,48 +1,48 @@
 """IO shell: UDP sockets, bound to the virtual IP also while it is elsewhere; drained in batches."""
 
 import asyncio
-import ipaddress
+import errno
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from sipcore.transport.admission import Admission, Batch
 from sipcore.transport.layer import Hop, may_answer
+from sipcore.transport.sockets import bound_socket
+from sipcore.transport.stun import binding_response
 
 BATCH = 64  # datagrams per wake-up, so that nothing else starves
 BUFFER = 4 * 1024 * 1024
 MAX_DATAGRAM = 65535
-_IP_FREEBIND, _IPV6_FREEBIND = 15, 78  # linux/in.h, linux/in6.h
-
-Batch = list[tuple[bytes, Hop]]
+_FIRST_OF_SIP = b"\x0e"  # below it: nothing, STUN (RFC 5389 section 6: two zero bits), line ends
+_LATER = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ECONNREFUSED})  # a retransmission may get through
 
 
 class UdpListener:
     """One bound socket: hands over up to 64 datagrams at a time."""
 
     def __init__(
-        self, address: str, port: int, on_batch: Callable[[Batch], None], *, listener: int = 0
+        self,
+        address: str,
+        port: int,
+        on_batch: Callable[[Batch], None],
+        *,
+        listener: int = 0,
+        admission: Admission | None = None,
+        on_unsent: Callable[[bytes, Hop], None] | None = None,
     ) -> None:
         self.listener = listener
+        self.is_master = False  # a BACKUP answers no keepalive
         self.send_errors = 0
         self.receive_errors = 0
+        self.keepalives = 0
         self._on_batch = on_batch
-        version = ipaddress.ip_address(address).version
-        family = socket.AF_INET if version == 4 else socket.AF_INET6
-        self._socket = sock = socket.socket(
-            family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-        )
-        try:
-            if version == 4:
-                sock.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
-            else:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
-            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-                sock.setsockopt(socket.SOL_SOCKET, option, BUFFER)
-            sock.bind((address, port))
-        except OSError:
-            sock.close()
-            raise
+        self._admission = admission
+        self._on_unsent = on_unsent
+        self._socket = sock = bound_socket(address, port, socket.SOCK_DGRAM)
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, BUFFER)
         self.address: str = sock.getsockname()[0]
         self.port: int = sock.getsockname()[1]
 
@@ -54,12 +54,15 @@ class UdpListener:
     def send(self, data: bytes, hop: Hop) -> None:
         """Send one datagram. No address yet, full buffer, absent peer: a counter, never an exception."""
         if not may_answer(hop):  # a name would also have the kernel's resolver called here
-            self.send_errors += 1
+            self._unsent(data, hop)
             return
         try:
             self._socket.sendto(data, (hop.host, hop.port))
-        except OSError:
-            self.send_errors += 1
+        except OSError as error:
+            if error.errno in _LATER:
+                self.send_errors += 1
+            else:  # no way there, too long
+                self._unsent(data, hop)
 
     def close(self) -> None:
         """Stop reading and close the socket."""
@@ -78,6 +81,34 @@ class UdpListener:
             except OSError:  # an ICMP error of an earlier send
                 self.receive_errors += 1
                 continue
+            if data < _FIRST_OF_SIP and not self._is_sip(data, source[0], source[1]):
+                continue
             batch.append((data, Hop(source[0], source[1], listener)))
+        admission = self._admission
+        if admission is not None and admission.is_active:
+            batch = admission.admit(batch, time.monotonic())
         if batch:
             self._on_batch(batch)
+
+    def _is_sip(self, data: bytes, host: str, port: int) -> bool:
+        """Whether it goes on to the parser: keepalives are answered here, or need no answer.
+
+        Some phones send empty lines or zeros in place of STUN; only before a message do the former belong to
+        it (RFC 3261 section 7.5).
+        """
+        answer = binding_response(data, host, port)
+        if answer is None and data.strip(b"\r\n\0"):
+            return True
+        self.keepalives += 1
+        hop = Hop(host, port, self.listener)
+        admission = self._admission
+        if not self.is_master or (admission and not admission.admit([(data, hop)], time.monotonic())):
+            return False
+        if answer is not None:
+            self.send(answer, hop)
+        return False
+
+    def _unsent(self, data: bytes, hop: Hop) -> None:
+        self.send_errors += 1
+        if self._on_unsent is not None:
+            self._on_unsent(data, hop)

@@ -5,8 +5,9 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+from sipcore.transport.admission import Batch
 from sipcore.transport.layer import Hop
-from sipcore.transport.udp import BATCH, Batch, UdpListener
+from sipcore.transport.udp import BATCH, UdpListener
 
 
 class Arrivals:

@@ -1,0 +1,57 @@
+"""IO shell: sockets bound to an address that this node may not have yet (the VIP of a BACKUP)."""
+
+import ipaddress
+import socket
+import struct
+from contextlib import suppress
+
+BACKLOG = 4096
+_IP_FREEBIND, _IPV6_FREEBIND = 15, 78  # linux/in.h, linux/in6.h
+_IP_BIND_ADDRESS_NO_PORT = 24  # linux/in.h: the port is chosen by connect, so that all may be used
+_DEAD_AFTER_MS = 30_000
+_RESET = struct.pack("ii", 1, 0)
+
+
+def bound_socket(address: str, port: int, kind: socket.SocketKind) -> socket.socket:
+    """A non-blocking socket on this address; OSError when it is taken."""
+    version = ipaddress.ip_address(address).version
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    made = socket.socket(family, kind | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+    try:
+        if version == 4:
+            made.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
+        else:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            made.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
+        if kind is socket.SOCK_STREAM:
+            if port:
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # old connections may linger
+            else:
+                made.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+        made.bind((address, port))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def tune(connection: socket.socket) -> None:
+    """A peer that is gone, or that acknowledges nothing, is noticed in half a minute to a minute."""
+    options = (
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+        (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_AFTER_MS),
+        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    )
+    with suppress(OSError):  # the peer has closed it already
+        for level, name, value in options:
+            connection.setsockopt(level, name, value)
+
+
+def refuse(connection: socket.socket) -> None:
+    """Close with a reset: nothing of it stays in our kernel."""
+    with suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    connection.close()
