@@ -2,16 +2,17 @@
 
 from collections import deque
 from contextlib import suppress
-from typing import Protocol
 
 from sipcore.auth.digest import DigestAuth
+from sipcore.default_routes import DefaultRoutes, Registers
 from sipcore.dialog.replica import DialogReplica
 from sipcore.dialog.table import DialogTable
 from sipcore.errors import ParseError
 from sipcore.location.table import LocationTable
 from sipcore.message import Request, build_response, parse
 from sipcore.proxy import Proxy, ProxySettings
-from sipcore.proxy.branch import own_tag
+from sipcore.proxy.branch_id import own_tag
+from sipcore.proxy.sending import Locates
 from sipcore.proxy.takeover import Takeover
 from sipcore.replication.capability import Capability
 from sipcore.replication.journal import Journal
@@ -32,13 +33,6 @@ MAX_QUEUE = 256  # datagrams that a BACKUP keeps
 MAX_AGE = 0.5  # seconds that it keeps them
 
 
-class Registers(Protocol):
-    """The registrar, as the core needs it."""
-
-    def on_request(self, request: Request, source: Hop, tx: ServerTransaction, now: float) -> None:
-        """Carry out a REGISTER of one of our domains and answer it through `tx`."""
-
-
 class SipCore:
     """Registrar, proxy, dialogs and transactions of one node behind `feed`, `on_timer`, `deadline`, `take`.
 
@@ -46,7 +40,8 @@ class SipCore:
     what is to be sent and lets the answers with `hold` wait for the standby. `wheel` is the one that
     location and dialogs use too. The replication link needs `capabilities` beside that of the location
     table; the core registers its own in the journal. `auth` says who our users are (404 or 480), and
-    challenges them if the settings ask for it.
+    challenges them if the settings ask for it. `proxy.routes` decide what becomes of a request: those of
+    `default_routes`, until others are put there.
     """
 
     def __init__(  # noqa: PLR0917 - the parts, in the order in which the shell makes them
@@ -61,6 +56,7 @@ class SipCore:
         wheel: TimerWheel,
         auth: DigestAuth | None = None,
         timers: TimerValues | None = None,
+        resolver: Locates | None = None,
     ) -> None:
         self.gate = gate
         self.location = location
@@ -68,12 +64,15 @@ class SipCore:
         self.dialogs = dialogs
         self.wheel = wheel
         self.outbox: list[Send] = []
-        self.layer = TransactionLayer(wheel=wheel, outbox=self.outbox, timers=timers)
-        self.proxy = Proxy(settings, self.layer, location, dialogs=dialogs, journal=journal, auth=auth)
-        self.layer.user = self
-        self.on_cancel = self.proxy.on_cancel
-        self.on_response = self.proxy.on_response
-        self.on_timeout = self.proxy.on_timeout
+        self.layer = TransactionLayer(
+            wheel=wheel, outbox=self.outbox, timers=timers, limit=settings.max_transactions
+        )
+        self.proxy = proxy = Proxy(
+            settings, self.layer, location, dialogs=dialogs, journal=journal, auth=auth, resolver=resolver
+        )
+        self.layer.user = proxy
+        proxy.routes = DefaultRoutes(proxy, registrar)
+        dialogs.is_us = proxy.is_us
         self._transactions = TransactionReplica(gate, Takeover(self.proxy))
         self._dialogs = DialogReplica(gate, dialogs)
         self.capabilities: tuple[Capability, ...] = (self._dialogs, self._transactions)
@@ -120,6 +119,8 @@ class SipCore:
     def on_transport_error(self, data: bytes, hop: Hop, now: float) -> None:
         """What could not be sent to `hop`: no connection, none to be had, its buffer full."""
         self.transport_errors += 1
+        if self._is_master:
+            self.layer.on_transport_error(data, now)
 
     def on_flow_closed(self, hop: Hop, now: float) -> None:
         """The connection `hop.flow` has ended, whoever ended it."""
@@ -142,6 +143,7 @@ class SipCore:
             return
         self._is_master = role is Role.MASTER
         self.location.on_role(role, now)
+        self.layer.active = self._is_master
         if role is Role.MASTER:
             self._dialogs.take_over(now)
             self._transactions.take_over(now)
@@ -150,13 +152,6 @@ class SipCore:
             self._dialogs.stand_by(old_epoch, now)
             self._transactions.stand_by(old_epoch, now)
             self.layer.silence()
-
-    def on_request(self, request: Request, source: Hop, tx: ServerTransaction | None, now: float) -> None:
-        """A new request: REGISTER for us goes to the registrar, all else to the proxy."""
-        if request.method == b"REGISTER" and tx is not None and self.proxy.is_ours(request.uri):
-            self.registrar.on_request(request, source, tx, now)
-        else:
-            self.proxy.on_request(request, source, tx, now)
 
     @property
     def dialog_count(self) -> int:

@@ -8,18 +8,11 @@ from sipcore.config.cachedb import CacheStore
 from sipcore.config.dialog import Dialog
 from sipcore.config.kinds import HostPort, Section, Within
 from sipcore.config.limits import Limits
+from sipcore.config.proxy import Proxy
 from sipcore.config.registrar import Auth, Nat, Registrar
 from sipcore.config.resolver import Resolver
 from sipcore.config.transport import Bans, Listen, Pike, Tcp, Tls
 from sipcore.duration import Seconds
-
-
-class Proxy(Section, frozen=True):
-    """Limits of a call that is being set up: timer C (RFC 3261 section 16.6), no answer, branches."""
-
-    timer_c: Annotated[Seconds, Within(1, 3600)] = Seconds(180)
-    no_answer: Annotated[Seconds, Within(1, 3600)] = Seconds(180)
-    max_branches: Annotated[int, msgspec.Meta(ge=1, le=64)] = 16
 
 
 class Replication(Section, frozen=True):

@@ -185,6 +185,10 @@ class Phone:
         if exchange is not None:
             exchange.on_timeout(now)
 
+    def on_transport_error(self, tx: ClientTransaction, now: float) -> None:
+        """It could not be sent: no final response comes either."""
+        self.on_timeout(tx, now)
+
     # What registrations and calls ask of us (line.Line)
 
     def token(self) -> bytes:

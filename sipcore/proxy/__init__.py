@@ -1,5 +1,7 @@
 """Sans-IO: the stateful proxy, RFC 3261 section 16."""
 
-from sipcore.proxy.core import Proxy, ProxySettings
+from sipcore.proxy.call import Call, Routes
+from sipcore.proxy.core import Proxy
+from sipcore.proxy.settings import Listener, ProxySettings, Refused
 
-__all__ = ["Proxy", "ProxySettings"]
+__all__ = ["Call", "Listener", "Proxy", "ProxySettings", "Refused", "Routes"]

@@ -1,33 +1,62 @@
-"""Sans-IO: branch ids that are a function of the request, RFC 3261 section 16.6 step 8.
+"""Sans-IO: a branch: one copy of a request on its way to one target, RFC 3261 section 16.6."""
 
-`z9hG4bK`, 8 digits that are the same whenever the same request comes again (loop detection, section 16.3
-step 4), a dot, 20 digits that name request and target. A retransmission, the CANCEL and the hop-by-hop ACK
-of a request get the same branch, on either node of the pair.
-"""
+from enum import IntEnum
+from math import inf
+from typing import TYPE_CHECKING
 
-from hashlib import blake2b
+from sipcore.proxy.forking import Target
+from sipcore.resolver.locate import Candidate
+from sipcore.transaction.machine import ClientTransaction
+from sipcore.transport.layer import Hop
 
-from sipcore.message import Request
-from sipcore.transaction.key import MAGIC_COOKIE
-
-
-def loop_mark(request: Request) -> bytes:
-    """The first part of the branches of a request, cookie and dot with it: in its own Via it shows a loop.
-
-    It covers what routing looks at, but not the Vias. The To tag stays out: the ACK gets the same mark.
-    """
-    parts = [request.call_id, request.from_tag, b"%d" % request.cseq, request.uri, *request.lines(b"route")]
-    return MAGIC_COOKIE + blake2b(b"\n".join(parts), digest_size=4).hexdigest().encode() + b"."
+if TYPE_CHECKING:
+    from sipcore.proxy.call import HeaderEdit
+    from sipcore.proxy.response_context import ResponseContext
 
 
-def branch_id(request: Request, mark: bytes, target: bytes) -> bytes:
-    """The branch towards one target (its URI)."""
-    via = request.top_via
-    parts = (via.branch, via.sent_by, request.call_id, b"%d" % request.cseq, request.from_tag, target)
-    return mark + blake2b(b"\n".join(parts), digest_size=10).hexdigest().encode()
+class BranchState(IntEnum):
+    """How far a branch is; the numbers stand on the replication wire and only grow."""
+
+    CALLING = 0  # also while its target is being located
+    PROCEEDING = 1
+    FINAL = 2
 
 
-def own_tag(request: Request) -> bytes:
-    """The To tag of responses that we make ourselves; the same on both nodes."""
-    parts = (request.call_id, request.from_tag, b"%d" % request.cseq)
-    return blake2b(b"\n".join(parts), digest_size=8).hexdigest().encode()
+class Cancel(IntEnum):
+    """Whether a branch is being cancelled; a CANCEL waits for the first provisional response, section 9.1."""
+
+    NO = 0
+    WANTED = 1
+    SENT = 2
+
+
+class Branch:
+    """One copy of the request; when its target has several addresses they are tried one after the other."""
+
+    __slots__ = (
+        "breadth", "cancel", "candidate", "candidates", "context", "data", "edits", "expires_at", "given_up",
+        "hop", "id", "index", "received", "route", "state", "status", "tx", "uri",
+    )  # fmt: skip
+
+    def __init__(self, context: "ResponseContext | None", target: Target) -> None:
+        self.context = context
+        self.uri, self.route, self.received, _ = target
+        self.edits: list[HeaderEdit] | None = None  # for this copy alone
+        self.breadth = 0  # Max-Breadth of this copy, RFC 5393; 0: not written
+        self.id = b""  # branch parameter of our Via
+        self.data = b""  # as it was sent
+        self.hop: Hop | None = None
+        self.state = BranchState.CALLING
+        self.status = 0  # of the last response
+        self.cancel = Cancel.NO
+        self.given_up = False  # nobody answered in time: the next group may ring already
+        self.expires_at = inf  # timer C or fr_timer; after a CANCEL the end of the wait for its effect
+        self.tx: ClientTransaction | None = None
+        self.index = 0  # addresses tried before this one
+        self.candidate: Candidate | None = None  # the address that is tried now, if a name led to it
+        self.candidates: list[Candidate] = []  # still to be tried, RFC 3263 section 4.3
+
+    def located(self, candidates: list[Candidate], now: float) -> None:
+        """The resolver has found where the target is."""
+        if self.context is not None:
+            self.context.on_located(self, candidates, now)

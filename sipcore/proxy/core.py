@@ -1,58 +1,43 @@
-"""Sans-IO: the proxy core, RFC 3261 sections 16.3 to 16.5, 16.10, 16.11: checks, route, target set.
+"""Sans-IO: the proxy: a transaction user whose operations the routes call, RFC 3261 section 16."""
 
-Deviations: domain names in Request-URIs and Routes are not resolved yet (404 for a foreign domain, 500 when
-no branch can be reached); no sips.
-"""
-
-from dataclasses import dataclass
+from functools import partial
 
 from sipcore.auth.digest import DigestAuth
-from sipcore.dialog.table import DialogTable
 from sipcore.errors import ParseError
 from sipcore.location.table import LocationTable
-from sipcore.message import NameAddr, Request, Response, Uri, Via, build_response
-from sipcore.proxy.branch import loop_mark, own_tag
-from sipcore.proxy.forking import Target, serial_groups
-from sipcore.proxy.forward import Forwarded, Forwarder, Listener, is_address
-from sipcore.proxy.record_route import RouteInfo, route_information
-from sipcore.proxy.response_context import Branch, ResponseContext, relayed
+from sipcore.message import Request, Response, Uri, build_response
+from sipcore.proxy.admission import Admission, Dialogs
+from sipcore.proxy.branch import Branch, Cancel
+from sipcore.proxy.branch_id import loop_mark, own_tag
+from sipcore.proxy.call import Call, Routes
+from sipcore.proxy.flow_token import FlowTokens
+from sipcore.proxy.forking import Target, serial_groups, targets_of
+from sipcore.proxy.forward import Forwarder
+from sipcore.proxy.listeners import Listeners
+from sipcore.proxy.originate import Originator
+from sipcore.proxy.record_route import RecordRoutes
+from sipcore.proxy.response_context import ResponseContext
+from sipcore.proxy.sending import LiteralsOnly, Locates, Sending
+from sipcore.proxy.settings import Header, ProxySettings, Refused, WaitsError
+from sipcore.proxy.stateless import Stateless
 from sipcore.replication.capability import Kind
 from sipcore.replication.journal import Journal
+from sipcore.transaction.invite_server import InviteServer, State
 from sipcore.transaction.layer import ClientTransaction, ServerTransaction, TransactionLayer
-from sipcore.transport.layer import Hop, Send, may_answer, response_hop
+from sipcore.transport.layer import Hop
 
-ALLOW = b"INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, REFER, INFO, UPDATE, PRACK"
-Header = tuple[bytes, bytes]
+SESSION = frozenset({b"INVITE", b"UPDATE"})  # what begins or refreshes sessions
+RECORD_ROUTED = frozenset({b"INVITE", b"SUBSCRIBE", b"REFER"})  # what makes dialogs
 
 
-@dataclass(frozen=True, slots=True)
-class ProxySettings:
-    """What the proxy is told; times in seconds.
+class Proxy(Admission):
+    """A stateful proxy for the users of its domains.
 
-    `listeners`: our own addresses (host, port) in the order of Hop.listener; as the host of a Request-URI
-    they stand for `domains[0]`. Domains in lower case.
+    `routes` is set by who puts the parts together; it decides, with the operations below, what becomes of a
+    request. `Refused` and `ParseError` out of an operation are answers: `refuse` sends them.
     """
 
-    domains: tuple[bytes, ...]
-    listeners: tuple[Listener, ...]
-    timer_c: float = 180.0
-    no_answer: float = 180.0
-    max_branches: int = 16
-    authenticate_invite: bool = False  # challenge requests that our own users begin, not only REGISTER
-
-
-class Refused(Exception):
-    """The answer to a request that goes no further."""
-
-    def __init__(self, status: int, reason: bytes = b"", headers: tuple[Header, ...] = ()) -> None:
-        super().__init__(status, reason)
-        self.status = status
-        self.reason = reason
-        self.headers = headers
-
-
-class Proxy:
-    """A stateful proxy for the users of its domains; a transaction user."""
+    routes: Routes
 
     def __init__(
         self,
@@ -60,26 +45,26 @@ class Proxy:
         layer: TransactionLayer,
         location: LocationTable,
         *,
-        dialogs: DialogTable,
+        dialogs: Dialogs,
         journal: Journal,
         auth: DigestAuth | None = None,
+        resolver: Locates | None = None,
     ) -> None:
-        self.settings = settings
-        self.timer_c = settings.timer_c
-        self.no_answer = settings.no_answer
+        super().__init__(settings, Listeners(settings.listeners), location, dialogs, auth)
         self.layer = layer
         self.wheel = layer.wheel
-        self.location = location
-        self.dialogs = dialogs
-        self.forwarder = Forwarder(settings.listeners)
         self._journal = journal
-        self._auth = auth
-        self._domains = frozenset(settings.domains)
-        self._own_routes = frozenset(route.strip(b"<>") for route in self.forwarder.record_routes)
+        tokens = FlowTokens(settings.flow_key) if settings.flow_key else None
+        self.record_routes = RecordRoutes(self.listeners, self.domains, tokens)
+        self.is_us = self.record_routes.is_us
+        forwarder = Forwarder(self.listeners, self.record_routes)
+        self.sending = Sending(
+            forwarder, self.listeners, resolver or LiteralsOnly(), udp_limit=settings.udp_limit
+        )
+        self.originator = Originator(layer, self.listeners, self.sending.resolver)
+        self.stateless = Stateless(layer, self.listeners, self.sending)
         self.requests = 0
         self.refused = 0  # requests that were answered here with an error
-        self.dropped = 0  # messages that lead nowhere: strangers' responses, ACKs without a way
-        self.stray_responses = 0  # passed on without a transaction
         layer.observer = self.on_moved
 
     @property
@@ -88,8 +73,9 @@ class Proxy:
         return {
             "requests": self.requests,
             "refused": self.refused,
-            "dropped": self.dropped,
-            "stray_responses": self.stray_responses,
+            "overloaded": self.layer.overloaded,
+            "dropped": self.stateless.dropped,
+            "stray_responses": self.stateless.stray_responses,
         }
 
     # Inputs: the transaction user
@@ -97,15 +83,7 @@ class Proxy:
     def on_request(self, request: Request, source: Hop, tx: ServerTransaction | None, now: float) -> None:
         """A new request; without a transaction it is an ACK."""
         self.requests += 1
-        if tx is None:
-            self._on_ack(request, source, now)
-            return
-        try:
-            self._proxy(request, source, tx, now)
-        except Refused as refused:
-            self._refuse(tx, refused, now)
-        except ParseError as error:
-            self._refuse(tx, Refused(error.status, error.reason.encode()), now)
+        self._route(Call(request, source, tx, now), now)
 
     def on_cancel(
         self,
@@ -118,205 +96,206 @@ class Proxy:
         """Answer it and cancel the branches; without the INVITE pass it on statelessly, section 16.10."""
         if invite_tx is None:
             cancel_tx.drop()
-            if not self._stateless(cancel, source, now):
-                data = build_response(cancel, 481, to_tag=own_tag(cancel))
-                self.layer.outbox.append(Send(data, cancel_tx.hop))
+            call = Call(cancel, source, None, now)
+            try:
+                sent = self._relay_cancel(call)
+            except (Refused, ParseError):
+                sent = False
+            if not sent:
+                self.stateless.reply(cancel, 481, cancel_tx.hop)
             return
         # what the caller knows the standby must know: hold
         cancel_tx.respond(build_response(cancel, 200, to_tag=own_tag(cancel)), 200, now, hold=True)
         if isinstance(invite_tx.context, ResponseContext):
             invite_tx.context.on_cancel(now)
+        else:  # nothing was relayed: a route still waits for something
+            data = build_response(invite_tx.request, 487, to_tag=own_tag(invite_tx.request))
+            invite_tx.respond(data, 487, now, hold=True)
 
     def on_response(self, tx: ClientTransaction | None, response: Response, now: float) -> None:
-        """A response to one of our branches, or a stray one."""
-        branch = tx.context if tx is not None else None
-        if isinstance(branch, Branch) and branch.context is not None:
-            branch.context.on_response(branch, response, now)
-        elif tx is None or (tx.method == b"INVITE" and response.status < 300):
-            self._on_stray(response, now)
+        """A response to one of our branches or own requests, or a stray one."""
+        context = tx.context if tx is not None else None
+        if isinstance(context, Branch):
+            if context.context is not None:
+                context.context.on_response(context, response, now)
+                return
+            if response.status < 200 and context.cancel is Cancel.WANTED:
+                context.cancel = Cancel.SENT
+                self.stateless.cancel(context, now)
+                return
+        elif context is not None:
+            self.originator.on_response(context, response, now)
+            return
+        if tx is None or (tx.method == b"INVITE" and 200 <= response.status < 300):
+            self.on_late(response, now)
 
     def on_timeout(self, tx: ClientTransaction, now: float) -> None:
-        """A branch without a final response."""
+        """A branch or request of ours without a final response."""
         branch = tx.context
-        if isinstance(branch, Branch) and branch.context is not None:
-            branch.context.on_timeout(branch, now)
+        if isinstance(branch, Branch):
+            if branch.context is not None:
+                branch.context.on_timeout(branch, now)
+        elif branch is not None:
+            self.originator.on_failure(branch, 408, now)
+
+    def on_transport_error(self, tx: ClientTransaction, now: float) -> None:
+        """A branch or request of ours that could not be sent, section 8.1.3.1."""
+        branch = tx.context
+        if isinstance(branch, Branch):
+            if branch.context is not None:
+                branch.context.on_transport_error(branch, now)
+        elif branch is not None:
+            self.originator.on_failure(branch, 503, now)
 
     def on_moved(self, tx: ServerTransaction, now: float) -> None:
         """An INVITE server transaction made a step: the standby hears of it."""
         self.touch(tx)
+        if isinstance(tx, InviteServer) and tx.state is State.COMPLETED:
+            self.dialogs.on_failure(tx.request, now)
         if tx.ended and isinstance(tx.context, ResponseContext):
-            tx.context.close()
+            tx.context.abandon(now)
 
     # Services for the response contexts
-
-    def forward(self, context: ResponseContext, target: Target) -> Forwarded:
-        """The copy of the context's request for this target."""
-        listener = context.tx.source.listener
-        return self.forwarder.forward(context.request, context.info, target, context.mark, listener)
 
     def touch(self, tx: ServerTransaction) -> None:
         """The standby must hear of this transaction."""
         self._journal.touch(Kind.TRANSACTION, tx.key)
 
-    def on_relayed(self, response: Response, now: float) -> None:
-        """A response to INVITE is about to leave towards the caller."""
-        self.dialogs.on_response(response, now)
+    def on_relayed(
+        self, response: Response, now: float, request: Request | None = None, hop: Hop | None = None
+    ) -> tuple[Header, ...]:
+        """A response to INVITE or UPDATE is about to leave towards the caller, with these headers in it."""
+        return self.dialogs.on_response(response, now, request, hop)
 
-    def on_failed(self, request: Request, now: float) -> None:
-        """An INVITE has ended without a 2xx."""
-        self.dialogs.on_failure(request, now)
+    def on_late(self, response: Response, now: float) -> None:
+        """A response that no server transaction takes any more."""
+        if self.stateless.on_response(response) and response.method == b"INVITE":
+            self.dialogs.on_response(response, now)
 
-    # Steps
-
-    def is_ours(self, uri: bytes) -> bool:
-        """Whether this URI lies in our domains or names this node itself."""
+    def _route(self, call: Call, now: float) -> None:
+        tx = call.tx
+        if not self.layer.active or (tx is not None and tx.last_status >= 200):
+            return  # it waited, and meanwhile was cancelled, or this node is no master any more
+        call.now = now
         try:
-            parsed = Uri.parse(uri)
-        except ParseError:
+            self.routes.on_request(call)
+        except Refused as refused:
+            self.refuse(call, refused)
+        except ParseError as error:
+            self.refuse(call, Refused(error.status, error.reason.encode()))
+        except WaitsError as wait:
+            self.trying(call, now)
+            wait.pending.then(partial(self._route, call))
+
+    # Operations for the routes: where it goes
+
+    def loose_route(self, call: Call) -> bool:
+        """Section 16.4: cut our own Routes; True when the request follows a route set of ours."""
+        if b"route" not in call.request.names:
             return False
-        return parsed.host in self._domains or self._names_us(parsed)
+        call.info = info = self.record_routes.information(call.request, call.source)
+        call.uri = info.uri
+        return info.removed > 0 or info.rewritten
 
-    def is_us(self, uri: bytes) -> bool:
-        """Whether this URI names this node itself: what we put into Record-Route."""
-        if uri in self._own_routes:
-            return True
-        parsed = Uri.parse(uri)
-        return not parsed.user and (self._names_us(parsed) or parsed.host in self._domains)
+    def record_route(self, call: Call, params: bytes = b"") -> None:
+        """Stay on the way of the dialog, section 16.6 step 4; `params` such as b";id=7" come back with it."""
+        call.record_routed = True
+        call.record_params = params
 
-    def _names_us(self, uri: Uri) -> bool:
-        return self.forwarder.listener_of(uri.host, uri.port) is not None
+    def add_path(self, call: Call) -> None:
+        """Put us on the way to the contacts of a REGISTER that is relayed, RFC 3327."""
+        call.path = True
 
-    def _proxy(self, request: Request, source: Hop, tx: ServerTransaction, now: float) -> None:
-        mark = loop_mark(request)
-        self._validate(request, mark)
-        info = route_information(request, self.is_us)
-        uri = Uri.parse(info.uri)
-        if uri.scheme != b"sip":
-            raise Refused(416)
+    def lookup(self, call: Call) -> bool:
+        """Section 16.5: the contacts of the user whom the Request-URI names; False: there are none."""
+        uri = call.target_uri
+        if uri.scheme != b"tel" and uri.host not in self.domains:  # an address of ours
+            uri = Uri(b"sip", uri.user, b"", self.settings.domains[0], params=uri.params)
+        bindings = self.location.find(uri, call.now)
+        call.groups += serial_groups(targets_of(bindings), self.settings.max_branches) if bindings else []
+        return bool(bindings)
+
+    def append_branch(
+        self, call: Call, uri: bytes = b"", *, q: float = 1.0, received: Hop | None = None
+    ) -> None:
+        """Add a target (the Request-URI as it is now); those of equal q ring together, lower q later."""
+        targets = [target for group in call.groups for target in group]
+        targets.append(Target(uri or call.uri, received=received, q=q))
+        call.groups = serial_groups(targets, self.settings.max_branches)
+
+    # Operations for the routes: how it ends
+
+    def trying(self, call: Call, now: float) -> None:
+        """100 to an INVITE that has had no answer yet, section 17.2.1: when a route is about to wait."""
+        tx = call.tx
+        if tx is not None and not tx.last_status and call.request.method == b"INVITE":
+            tx.respond(build_response(call.request, 100), 100, now, hold=True)
+
+    def relay(self, call: Call, now: float) -> None:
+        """Forward it to its target set, or to its Request-URI; in a failure route: to new targets."""
+        groups = call.groups or [[Target(call.uri, received=call.info.flow)]]
+        call.groups = []
+        request, tx = call.request, call.tx
+        if call.context is not None:
+            call.context.start(groups, now)
+            return
         if request.to_tag:
-            self.dialogs.on_request(request, now)
-        elif self.settings.authenticate_invite:
-            self._authenticate(request, now)
-        groups = self._groups(request, info, uri, now)
+            self.dialogs.on_request(request, now, call.source)
+        if tx is None:
+            self.stateless.relay(call, groups, now)
+            return
+        if tx.ended or tx.last_status >= 200:
+            return  # cancelled, or answered, while a route waited
+        if request.method in SESSION and not self._admit_session(call, now):
+            return
+        ResponseContext(self, call, tx).start(groups, now)
+
+    def reply(self, call: Call, status: int, reason: bytes = b"", headers: tuple[Header, ...] = ()) -> None:
+        """Answer it here, statefully; what was relayed already is cancelled by a final answer."""
+        request, tx = call.request, call.tx
+        if tx is None:
+            self.stateless.dropped += 1
+            return
+        data = build_response(request, status, reason, to_tag=own_tag(request), headers=headers)
+        if call.context is not None and status >= 200:
+            call.context.reply(status, data, call.now)
+            return
+        tx.respond(data, status, call.now, hold=request.method == b"INVITE")
+
+    def refuse(self, call: Call, refused: Refused) -> None:
+        """Answer it as the refusal says."""
+        self.refused += refused.status >= 300
+        self.reply(call, refused.status, refused.reason, refused.headers)
+
+    def finish(self, call: Call, now: float) -> None:
+        """The end of a failure route that has nothing better: the best response goes to the caller."""
+        if call.context is not None:
+            call.context.finish(now)
+
+    def _admit_session(self, call: Call, now: float) -> bool:
+        """What the dialogs say about an INVITE or UPDATE; False: they refuse it."""
+        request = call.request
+        status = 0
         if request.method == b"INVITE":
             if not request.to_tag:
-                self.dialogs.on_invite(request, now)
-            tx.respond(build_response(request, 100), 100, now, hold=True)
-        ResponseContext(self, tx, groups, info=info, mark=mark).start(now)
-
-    def _validate(self, request: Request, mark: bytes) -> None:
-        """Section 16.3; the syntax was checked by the parser."""
-        if request.max_forwards == 0:
-            raise Refused(483)
-        if mark in request.raw:
-            raise Refused(482)
-        extensions = request.lines(b"proxy-require")
-        if extensions:
-            raise Refused(420, headers=((b"Unsupported", b", ".join(extensions)),))
-
-    def _authenticate(self, request: Request, now: float) -> None:
-        caller = NameAddr.parse(request.first(b"from") or b"").uri
-        if self._auth is None or not self.is_ours(caller):
-            return
-        verdict = self._auth.check(request, now, proxy=True)
-        if verdict.user is None:
-            raise Refused(verdict.status, headers=verdict.headers)
-        if verdict.user != Uri.parse(caller).user:
-            raise Refused(403, b"Not your address-of-record")
-
-    def _groups(self, request: Request, info: RouteInfo, uri: Uri, now: float) -> list[list[Target]]:
-        """The target set, section 16.5; Refused when it is empty."""
-        groups = self._targets(info, uri, now)
-        if groups:
-            return groups
-        if not (uri.host in self._domains or self._names_us(uri)):
-            raise Refused(404, b"Domain not served here")
-        if not uri.user:
-            if request.method == b"OPTIONS":
-                raise Refused(200, headers=((b"Allow", ALLOW), (b"Accept", b"application/sdp")))
-            raise Refused(404)
-        raise Refused(480 if self._is_user(uri) else 404)
-
-    def _targets(self, info: RouteInfo, uri: Uri, now: float) -> list[list[Target]]:
-        if info.routes:
-            return [[Target(info.uri)]]
-        ours = uri.host in self._domains
-        if not ours and not self._names_us(uri):
-            host = uri.host.strip(b"[]").decode("latin-1")
-            return [[Target(info.uri)]] if is_address(host) else []
-        if not uri.user:
-            return []
-        if not ours:
-            uri.host = self.settings.domains[0]
-        return serial_groups(self.location.lookup(uri.aor(), now), self.settings.max_branches)
-
-    def _is_user(self, uri: Uri) -> bool:
-        if self._auth is None:
-            return self.location.record(uri.aor()) is not None
-        users = self._auth.credentials
-        return any(users.ha1(uri.user, algorithm) is not None for algorithm in users.algorithms())
-
-    def _refuse(self, tx: ServerTransaction, refused: Refused, now: float) -> None:
-        request = tx.request
-        status = refused.status
-        self.refused += status >= 300
-        data = build_response(
-            request, status, refused.reason, to_tag=own_tag(request), headers=refused.headers
-        )
-        tx.respond(data, status, now, hold=request.method == b"INVITE")
-
-    # Without a transaction
-
-    def _on_ack(self, ack: Request, source: Hop, now: float) -> None:
-        """The ACK to a 2xx, or one whose transaction is over."""
-        try:
-            if ack.to_tag:
-                self.dialogs.on_request(ack, now)
-            if ack.max_forwards != 0 and self._stateless(ack, source, now):
-                return
-        except ParseError:
-            pass
-        self.dropped += 1
-
-    def _stateless(self, request: Request, source: Hop, now: float) -> bool:
-        """Forward without state, section 16.11, with the branches that the stateful way would have used."""
-        mark = loop_mark(request)
-        if mark in request.raw:
+                status = self.dialogs.on_invite(request, now, call.source)
+            self.trying(call, now)
+        verdict = self.dialogs.session_timer(request)
+        if status or verdict.status:
+            self.refuse(call, Refused(status or verdict.status, headers=() if status else verdict.headers))
             return False
-        info = route_information(request, self.is_us)
-        sent = False
-        for group in self._targets(info, Uri.parse(info.uri), now):
-            for target in group:
-                forwarded = self.forwarder.forward(request, info, target, mark, source.listener)
-                if forwarded.hop is not None:
-                    self.layer.outbox.append(Send(forwarded.data, forwarded.hop))
-                    sent = True
-        return sent
+        for name, value in verdict.headers:
+            call.replace_header(name, value)
+        return True
 
-    def _on_stray(self, response: Response, now: float) -> None:
-        """Pass a response on by its second Via, sections 16.7 and 16.11, if its first one is ours."""
-        via = response.top_via
-        listener = self.forwarder.listener_of(via.host, via.port)
-        next_via = second_via(response)
-        if listener is None or next_via is None:
-            self.dropped += 1
-            return
-        hop = response_hop(next_via, listener)
-        hop = Hop(hop.host, hop.port, self.forwarder.listener_for(hop.host, listener))
-        if not may_answer(hop):
-            self.dropped += 1
-            return
-        self.stray_responses += 1
-        is_invite = response.method == b"INVITE"
-        if is_invite:
-            self.dialogs.on_response(response, now)
-        self.layer.outbox.append(Send(relayed(response), hop, hold=is_invite))
-
-
-def second_via(response: Response) -> Via | None:
-    """The Via under the topmost one; None when there is none, or none that can be read."""
-    values = response.values(b"via")
-    try:
-        return Via.parse(values[1]) if len(values) > 1 else None
-    except ParseError:
-        return None
+    def _relay_cancel(self, call: Call) -> bool:
+        self.loose_route(call)
+        call.mark = loop_mark(call.request)
+        if call.mark in call.request.raw:
+            return False
+        uri = call.target_uri
+        if not call.info.routes and (self.is_ours(uri) or uri.scheme == b"tel"):
+            self.lookup(call)
+        elif self.may_relay(call):
+            self.append_branch(call, received=call.info.flow)
+        return self.stateless.relay(call, call.groups, call.now)

@@ -1,9 +1,18 @@
-"""Sans-IO: Record-Route, loose routing and strict routing, RFC 3261 sections 16.4, 16.6 and 16.12."""
+"""Sans-IO: Record-Route, loose routing and strict routing, RFC 3261 sections 16.4, 16.6 and 16.12.
 
-from collections.abc import Callable
+Where a request leaves by another listener than it came to (another transport or address family), or over a
+flow, two values are written, both with `r2=on` as OpenSIPS does it: each side sees the address that it can
+reach, and both are cut together.
+"""
+
 from typing import NamedTuple
 
-from sipcore.message import NameAddr, Request, Uri
+from sipcore.errors import ParseError
+from sipcore.message import Edit, NameAddr, Request, Uri
+from sipcore.proxy.flow_token import FlowTokens
+from sipcore.proxy.listeners import Listeners
+from sipcore.proxy.settings import Refused
+from sipcore.transport.layer import Hop
 
 
 class RouteInfo(NamedTuple):
@@ -13,33 +22,131 @@ class RouteInfo(NamedTuple):
     routes: list[bytes]  # Route values that are left
     removed: int  # Route values cut from the front
     rewritten: bool  # a strict router put our own URI into the Request-URI: all Routes are written anew
+    params: dict[bytes, bytes | None]  # of our own Route value that was cut last
+    flow: Hop | None  # the flow that its token names
 
 
-def route_information(request: Request, is_us: Callable[[bytes], bool]) -> RouteInfo:
-    """Section 16.4: undo what a strict router did, cut the Route values that are ours."""
-    if request.first(b"route") is None:
-        return RouteInfo(request.uri, [], 0, rewritten=False)
-    routes = request.values(b"route")
-    uri, rewritten = request.uri, False
-    if is_record_route(uri) and is_us(uri):
-        uri, rewritten = NameAddr.parse(routes.pop()).uri, True
-    removed = 0
-    while routes and is_us(NameAddr.parse(routes[0]).uri):
-        del routes[0]
-        removed += 1
-    return RouteInfo(uri, routes, removed, rewritten)
+NO_ROUTES = RouteInfo(b"", [], 0, rewritten=False, params={}, flow=None)
+"""Of a request without Route."""
 
 
-def record_route(host: bytes, port: int) -> bytes:
-    """The value that we put into Record-Route."""
-    return b"<sip:%b:%d;lr>" % (host, port)
+class RecordRoutes:
+    """What we write into Record-Route and Path, and how we know it again."""
+
+    def __init__(self, listeners: Listeners, domains: frozenset[bytes], tokens: FlowTokens | None) -> None:
+        self._listeners = listeners
+        self._domains = domains
+        self._tokens = tokens
+        own = zip(listeners.sent_by, listeners.all, strict=True)
+        self._params = [
+            b"" if one.transport == "udp" else b";transport=" + one.transport.encode() for _, one in own
+        ]
+        self.plain = [self._value(n) for n in range(len(listeners.all))]
+        twins = [self._value(n, params=b";r2=on") for n in range(len(listeners.all))]
+        self._own = frozenset(value.strip(b"<>") for value in self.plain + twins)
+
+    # Sections 16.4 and 16.12
+
+    def information(self, request: Request, source: Hop) -> RouteInfo:
+        """Section 16.4: undo what a strict router did, cut the Route values that are ours."""
+        routes = request.values(b"route")
+        uri, rewritten = request.uri, False
+        if routes and is_record_route(uri) and self.is_us(uri):
+            uri, rewritten = NameAddr.parse(routes.pop()).uri, True
+        removed = 0
+        cut = b""
+        while routes and self.is_us(first := NameAddr.parse(routes[0]).uri):
+            cut = first
+            del routes[0]
+            removed += 1
+        if not cut or cut in self._own:
+            return RouteInfo(uri, routes, removed, rewritten, {}, None)
+        parsed = Uri.parse(cut)
+        return RouteInfo(uri, routes, removed, rewritten, parsed.params, self._flow(parsed, source))
+
+    def is_us(self, uri: bytes) -> bool:
+        """Whether this URI names this node itself: what we put into Record-Route."""
+        if uri in self._own:
+            return True
+        parsed = Uri.parse(uri)
+        if parsed.user and (self._tokens is None or b"lr" not in parsed.params):
+            return False
+        return self._listeners.names_us(parsed) or (not parsed.user and parsed.host in self._domains)
+
+    def _flow(self, uri: Uri, source: Hop) -> Hop | None:
+        if not uri.user or self._tokens is None:
+            return None
+        hop = self._tokens.read(uri.user)
+        if hop is None:
+            raise Refused(403, b"Flow token is not ours")  # RFC 5626 section 5.3.1
+        # of two values the last says where to; a request from the flow itself goes the other way
+        return None if hop[:2] == source[:2] and hop.flow == source.flow else hop
+
+    # Section 16.6 step 4
+
+    def record(self, edit: Edit, params: bytes, source: Hop, hop: Hop, *, secure: bool, ends: "Ends") -> None:
+        """Write our Record-Route values for a request that came from `source` and leaves to `hop`."""
+        incoming, outgoing = source.listener, hop.listener
+        if incoming == outgoing and not ends.caller and not ends.callee:
+            if not params and not secure:
+                edit.insert_first(b"Record-Route", self.plain[incoming])
+            else:
+                edit.insert_first(b"Record-Route", self._value(incoming, params=params, secure=secure))
+            return
+        params += b";r2=on"
+        user = self.token(source) if ends.caller else b""
+        edit.insert_first(b"Record-Route", self._value(incoming, user, params=params, secure=secure))
+        user = self.token(hop) if ends.callee else b""
+        edit.insert_first(b"Record-Route", self._value(outgoing, user, params=params, secure=secure))
+
+    def path(self, source: Hop, *, outbound: bool) -> bytes:
+        """Our Path value for a REGISTER from this hop, RFC 3327; RFC 5626 section 5.1 with `outbound`."""
+        params = b";ob" if outbound else b""
+        return self._value(source.listener, self.token(source), params=params)
+
+    def token(self, hop: Hop) -> bytes:
+        """The user part that names this hop; empty when we have no key for it."""
+        return self._tokens.make(hop) + b"@" if self._tokens is not None else b""
+
+    def wants_tokens(self, request: Request, source: Hop, received: Hop | None) -> "Ends":
+        """Which sides are reached only over their flow, RFC 5626 section 5.3, RFC 7118 section 5."""
+        if self._tokens is None:
+            return NO_TOKENS
+        caller = source.transport in ("ws", "wss") or _has_ob(request)
+        callee = received is not None and received.flow != 0
+        return Ends(caller, callee) if caller or callee else NO_TOKENS
+
+    def _value(self, index: int, user: bytes = b"", *, params: bytes = b"", secure: bool = False) -> bytes:
+        scheme = b"sips" if secure else b"sip"
+        transport = b"" if secure else self._params[index]
+        return b"<%b:%b%b:%d%b;lr%b>" % (scheme, user, *self._listeners.sent_by[index], transport, params)
+
+
+class Ends(NamedTuple):
+    """Which sides of a dialog get a flow token."""
+
+    caller: bool
+    callee: bool
+
+
+NO_TOKENS = Ends(caller=False, callee=False)
 
 
 def is_record_route(uri: bytes) -> bool:
-    """Whether this is a URI of the form that we put into Record-Route: no user, `lr`."""
+    """Whether this is a URI of the form that we put into Record-Route: `lr`, no user."""
     return b";lr" in uri and b"@" not in uri
 
 
 def is_loose(route: bytes) -> bool:
     """Whether the router behind this Route value is a loose one, section 16.12."""
     return b"lr" in Uri.parse(NameAddr.parse(route).uri).params
+
+
+def _has_ob(request: Request) -> bool:
+    contact = request.first(b"contact")
+    if contact is None or b";ob" not in contact:
+        return False
+    try:
+        return b"ob" in Uri.parse(NameAddr.parse(contact).uri).params
+    except ParseError:
+        return False

@@ -1,149 +1,100 @@
-"""Sans-IO: the response context, RFC 3261 section 16.7: branches, best response, timer C, no answer, CANCEL.
+"""Sans-IO: the response context, RFC 3261 section 16.7: best response, failure route, the caller's CANCEL.
 
-Deviations: no recursion on 3xx, no joining of challenges; no 408 to a non-INVITE request (RFC 4320).
+Deviations: the caller does not wait for branches that are cancelled and have never answered (OpenSIPS does
+the same); their CANCEL follows when they do, section 9.1.
 """
 
-from enum import IntEnum
 from math import inf
-from typing import Protocol
 
-from sipcore.message import Edit, Request, Response, build_cancel, build_response
-from sipcore.proxy.branch import own_tag
-from sipcore.proxy.forking import Target
-from sipcore.proxy.forward import Forwarded
-from sipcore.proxy.record_route import RouteInfo
-from sipcore.timers import Timer, TimerWheel
-from sipcore.transaction.layer import ClientTransaction, ServerTransaction, TransactionLayer
-
-_PREFERRED = frozenset({401, 407, 415, 420, 484})  # section 16.7 step 6: they tell the caller what to change
-
-
-class BranchState(IntEnum):
-    """How far a branch is; the numbers stand on the replication wire and only grow."""
-
-    CALLING = 0
-    PROCEEDING = 1
-    FINAL = 2
+from sipcore.message import Response, build_response
+from sipcore.proxy.best_response import MAX_CHALLENGES, challenges, rank, relayed, with_challenges
+from sipcore.proxy.branch import Branch, Cancel
+from sipcore.proxy.branch_id import own_tag
+from sipcore.proxy.call import Call
+from sipcore.proxy.client_side import CALLING, FINAL, PROCEEDING, ClientSide, Services, settle
+from sipcore.proxy.forking import Target, serial_groups
+from sipcore.proxy.recursion import redirected
+from sipcore.proxy.settings import Header
+from sipcore.resolver.locate import Candidate
+from sipcore.transaction.layer import ServerTransaction
 
 
-class Cancel(IntEnum):
-    """Whether a branch is being cancelled; a CANCEL waits for the first provisional response, section 9.1."""
-
-    NO = 0
-    WANTED = 1
-    SENT = 2
-
-
-class Branch:
-    """One copy of the request on its way."""
-
-    __slots__ = (
-        "cancel", "context", "data", "expires_at", "given_up", "hop", "id", "state", "status", "tx", "uri",
-    )  # fmt: skip
-
-    def __init__(self, context: "ResponseContext | None", uri: bytes, forwarded: Forwarded) -> None:
-        self.context = context
-        self.uri = uri
-        self.id, self.data, self.hop = forwarded
-        self.state = BranchState.CALLING
-        self.status = 0  # of the last response
-        self.cancel = Cancel.NO
-        self.given_up = False  # nobody answered in time: the next group may ring already
-        self.expires_at = inf  # timer C; after a CANCEL the end of the wait for its effect
-        self.tx: ClientTransaction | None = None
-
-
-class Services(Protocol):
-    """What a response context needs of the proxy."""
-
-    layer: TransactionLayer
-    wheel: TimerWheel
-    timer_c: float
-    no_answer: float
-
-    def forward(self, context: "ResponseContext", target: Target) -> Forwarded:
-        """The copy of the context's request for this target."""
-
-    def touch(self, tx: ServerTransaction) -> None:
-        """The standby must hear of this transaction."""
-
-    def on_relayed(self, response: Response, now: float) -> None:
-        """A response to INVITE is about to leave towards the caller."""
-
-    def on_failed(self, request: Request, now: float) -> None:
-        """An INVITE has ended without a 2xx."""
-
-
-class ResponseContext:
+class ResponseContext(ClientSide):
     """All branches of one request, and the answer that they add up to."""
 
-    __slots__ = (
-        "_armed_at", "_timer", "answered", "best", "best_status", "branches", "cancelled", "done", "groups",
-        "info", "is_invite", "mark", "no_answer_at", "request", "services", "timed_out", "tx",
-    )  # fmt: skip
+    __slots__ = ("answered", "best", "best_status", "cancelled", "challenges", "done", "tx")
 
-    def __init__(
-        self,
-        services: Services,
-        tx: ServerTransaction,
-        groups: list[list[Target]],
-        *,
-        info: RouteInfo,
-        mark: bytes,
-    ) -> None:
-        self.services = services
+    def __init__(self, services: Services, call: Call, tx: ServerTransaction) -> None:
+        super().__init__(services, call)
         self.tx = tx
-        self.request = tx.request
-        self.is_invite = tx.request.method == b"INVITE"
-        self.info = info
-        self.mark = mark  # first part of its branch ids
-        self.groups = groups  # still to be tried, one after the other
-        self.branches: list[Branch] = []
         self.best_status = 0
-        self.best = b""
+        self.best = b""  # b"": one that we make ourselves
+        self.challenges: list[tuple[bytes, bytes]] = []  # of all 401 and 407
         self.answered = False  # a 2xx has gone to the caller
         self.cancelled = False  # the caller has changed its mind
-        self.timed_out = False
         self.done = False  # the final response has gone
-        self.no_answer_at = inf
-        self._timer: Timer | None = None
-        self._armed_at = inf
         tx.context = self
+        call.context = self
 
-    def start(self, now: float) -> None:
-        """Call the first group."""
-        self._next_group(now)
+    def start(self, groups: list[list[Target]], now: float) -> None:
+        """Call the first group; from a failure route: go on with the groups that it has chosen."""
+        if self.call.deciding:
+            self._forget_failure()
+        elif not self.is_invite:
+            timers = self.services.layer.timers
+            self.trying_at = now + timers.t2 - timers.t1  # RFC 4320 section 4.1: when timer E has grown to T2
+        if self.done or self.cancelled:
+            return
+        self.groups += groups
+        self.next_group(now)
 
     # Inputs
 
     def on_response(self, branch: Branch, response: Response, now: float) -> None:
         """A response of one branch; the numbers are those of the steps in section 16.7."""
+        if self.call.reply_route and response.status > 100:
+            told = self._through_route(response, now)
+            if told is None:
+                return
+            response = told
         status = response.status
         if status < 200:
             self._on_provisional(branch, response, now)
             return
-        first = branch.state is not BranchState.FINAL
-        branch.state = BranchState.FINAL
-        branch.status = status
-        branch.expires_at = inf
+        first = branch.state is not FINAL
+        settle(branch, status)
         if status < 300:
             self._on_success(branch, response, now)
         elif first:
-            if branch.given_up and status == 487:
-                self._consider(408, b"")
-            else:
-                self._consider(status, relayed(response))  # 4
-            if status >= 600:  # 5
-                self._cancel_others(branch, now)
-        self._step(now)
+            if status == 503 and self.try_next(branch, now):
+                return
+            self._on_failure(branch, response, now)
+        self.step(now)
 
     def on_timeout(self, branch: Branch, now: float) -> None:
         """No response in time: as if a 408 had come, section 16.8."""
-        branch.state = BranchState.FINAL
-        branch.status = 408
-        branch.expires_at = inf
-        self._consider(408, b"")
-        self._step(now)
+        if branch.state is not FINAL and not (branch.state is CALLING and self.try_next(branch, now)):
+            settle(branch, 408)
+            self.consider(408, b"")
+            self.step(now)
+
+    def on_transport_error(self, branch: Branch, now: float) -> None:
+        """It could not be sent: as if a 503 had come, section 16.9; RFC 5626 section 5.3.1 for a flow."""
+        if branch.state is FINAL or self.try_next(branch, now):
+            return
+        status = 503
+        if branch.received is not None and branch.received.flow:
+            status = 430 if branch.received == self.call.info.flow else 480
+        settle(branch, status)
+        self.consider(status, b"")
+        self.step(now)
+
+    def on_located(self, branch: Branch, candidates: list[Candidate], now: float) -> None:
+        """The resolver has found where the target of a branch is."""
+        if branch.state is not FINAL and branch.tx is None:
+            branch.candidates = candidates
+            self._send(branch, now)
+            self.step(now)
 
     def on_cancel(self, now: float) -> None:
         """The caller cancels, section 16.10."""
@@ -152,111 +103,182 @@ class ResponseContext:
         self.cancelled = True
         self.groups = []
         for branch in self.branches:
-            self._cancel(branch, now)
-        self._step(now)
+            self.cancel(branch, now)
+        self.step(now)
 
     def on_timer(self, now: float) -> None:
-        """Timer C, the no-answer timer, or the end of the wait for the effect of a CANCEL."""
+        """Timer C, fr_timer, the no-answer timer, the time for 100, or the end of the wait for a CANCEL."""
         self._timer = None
+        if self.trying_at <= now:
+            self.trying_at = inf
+            self.tx.respond(build_response(self.request, 100), 100, now)
         if self.no_answer_at <= now:
             self.no_answer_at = inf
+            if self.call.deciding:
+                self.finish(now)
+                return
             self.timed_out = True
             for branch in self.branches:
-                branch.given_up = branch.state is not BranchState.FINAL
-                self._cancel(branch, now)
-        for branch in self.branches:
+                branch.given_up = branch.state is not FINAL
+                self.cancel(branch, now)
+        for branch in self.branches.copy():
             if branch.expires_at <= now:
-                self._expire(branch, now)
-        self._step(now)
+                self.expire(branch, now)
+        self.step(now)
 
-    def close(self) -> None:
-        """The server transaction has ended: nothing is waited for any more."""
-        self.done = True
+    def finish(self, now: float) -> None:
+        """The failure route has nothing better: the best response goes to the caller."""
+        self.call.deciding = ""
+        if not self.done:
+            self._answer(now)
+            self.arm()
+
+    def reply(self, status: int, data: bytes, now: float) -> None:
+        """The routes answer themselves; what still rings is cancelled."""
+        self.call.deciding = ""
+        if self.done or self.answered:
+            return
         self.groups = []
         for branch in self.branches:
-            branch.context = None  # the cyclic collector is off
-            if branch.tx is not None:
-                branch.tx.context = None
-                if branch.state is not BranchState.FINAL:
-                    branch.tx.drop()
-                branch.tx = None
+            self.cancel(branch, now)
+        self._finish(status, data, now)
+        self.arm()
+
+    def abandon(self, now: float) -> None:
+        """The server transaction has ended; what rings still (the caller is gone) is cancelled."""
+        for branch in self.branches:
+            self.cancel(branch, now)
+            if branch.cancel is Cancel.SENT and branch.state is not FINAL and branch.tx is not None:
+                self.services.layer.drop_at(branch.tx, branch.expires_at)
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is waited for any more."""
+        self.done = True
+        self.groups = []
+        self.call.context = None  # the cyclic collector is off
+        for branch in self.branches:
+            branch.context = None
+            if branch.tx is None or (branch.state is not FINAL and branch.cancel is not Cancel.NO):
+                continue  # its transaction ends by itself; a CANCEL that it waits for: Proxy.on_response
+            branch.tx.context = None
+            if branch.state is not FINAL:
+                branch.tx.drop()
+            branch.tx = None
         self.branches = []
-        self.no_answer_at = inf
+        self.no_answer_at = self.trying_at = inf
         self.arm()
 
     # Steps
 
+    def _through_route(self, response: Response, now: float) -> Response | None:
+        self.call.now = now
+        told = self.services.routes.on_reply(self.call, response)
+        return told if told is not None or response.status < 200 else response
+
     def _on_provisional(self, branch: Branch, response: Response, now: float) -> None:
         status = response.status
-        if branch.state is BranchState.FINAL:
+        if branch.state is FINAL:
             return
-        branch.state = BranchState.PROCEEDING
+        branch.state = PROCEEDING
         if branch.cancel is Cancel.WANTED:
-            self._send_cancel(branch, now)
+            self.cancel_now(branch, now)
+        if not self.is_invite:
+            return  # RFC 4320 section 4.1: nothing but 100, and that in its time
+        if branch.cancel is Cancel.NO:
+            branch.expires_at = now + self.services.settings.timer_c  # 2
         if status == 100:  # 5: hop by hop
             return
         branch.status = status
-        if self.is_invite and branch.cancel is Cancel.NO:
-            branch.expires_at = now + self.services.timer_c  # 2
         if not self.done and not self.answered and not branch.given_up:
-            self._relay(response, now)
+            self._relay(branch, response, now)
 
     def _on_success(self, branch: Branch, response: Response, now: float) -> None:
-        if not self.is_invite and self.done:
+        if self.done and not self.answered:
+            if self.is_invite:
+                self.services.on_late(response, now)
+            return
+        if self.answered and not self.is_invite:
             return
         self.answered = True
         self.no_answer_at = inf
-        self._relay(response, now)  # 5: each 2xx to INVITE goes on at once
-        self._cancel_others(branch, now)  # 10
+        self.call.deciding = ""
+        self._relay(branch, response, now)  # 5: each 2xx to INVITE goes on at once
+        self.cancel_others(branch, now)  # 10
 
-    def _relay(self, response: Response, now: float) -> None:
-        if self.is_invite:
-            self.services.on_relayed(response, now)
-        self.tx.respond(relayed(response), response.status, now, hold=self.is_invite)
+    def _on_failure(self, branch: Branch, response: Response, now: float) -> None:
+        status = response.status
+        if branch.given_up and status == 487:
+            self.consider(408, b"")
+        elif status >= 400 or not self._recurse(response):
+            if status in (401, 407) and len(self.challenges) < MAX_CHALLENGES:
+                self.challenges += challenges(response)
+            self.consider(status, relayed(response))
+        if status >= 600:  # 5
+            self.cancel_others(branch, now)
 
-    def _step(self, now: float) -> None:
+    def _recurse(self, response: Response) -> bool:
+        """4: try the targets of a 3xx; True when it need not go to the caller."""
+        call, settings = self.call, self.services.settings
+        wanted = settings.recurse if call.recurse is None else call.recurse
+        room = settings.max_branches - len(self.branches) - sum(map(len, self.groups))
+        if not wanted or self.done or self.answered or self.cancelled or room < 1:
+            return False
+        known = {branch.uri for branch in self.branches} | {t.uri for group in self.groups for t in group}
+        targets, complete = redirected(response, known)
+        self.groups[:0] = serial_groups(targets, room) if targets else []
+        return bool(targets) and complete and len(targets) <= room
+
+    def _relay(self, branch: Branch, response: Response, now: float) -> None:
+        headers: tuple[Header, ...] = ()
+        if self.is_invite or self.request.method == b"UPDATE":
+            headers = self.services.on_relayed(response, now, self.request, branch.hop)
+        self.tx.respond(relayed(response, headers), response.status, now, hold=self.is_invite)
+
+    def step(self, now: float) -> None:
         """Go on to the next group, or answer when there is nothing more to wait for."""
-        waiting = [branch for branch in self.branches if branch.state is not BranchState.FINAL]
+        waiting = [b for b in self.branches if b.state is not FINAL and b.cancel is not Cancel.WANTED]
         if self.answered:
             self.groups = []
             self.done = self.done or not waiting
             if self.done and not self.is_invite:
                 self.close()
         elif not self.done and self.groups and all(branch.given_up for branch in waiting):
-            self._next_group(now)
+            self.next_group(now)
             return
-        elif not self.done and not waiting:
-            self._answer(now)
+        elif not self.done and not waiting and (self.cancelled or not self.call.deciding):
+            self._decide(now)
         if self.is_invite:
             self.services.touch(self.tx)
         self.arm()
 
-    def _next_group(self, now: float) -> None:
-        services = self.services
-        for target in self.groups.pop(0):
-            forwarded = services.forward(self, target)
-            branch = Branch(self, target.uri, forwarded)
-            self.branches.append(branch)
-            if forwarded.hop is None:
-                branch.state = BranchState.FINAL
-                branch.status = 503  # section 16.9
-                self._consider(503, b"")
-                continue
-            branch.tx = services.layer.request(forwarded.data, forwarded.hop, now, branch)
-            if self.is_invite:
-                branch.expires_at = now + services.timer_c  # section 16.6 step 11
-        if self.is_invite:
-            self.no_answer_at = now + services.no_answer
-        self._step(now)
+    def new_branch(self, target: Target) -> Branch:
+        """A branch of this context."""
+        return Branch(self, target)
 
-    def _consider(self, status: int, data: bytes) -> None:
+    def consider(self, status: int, data: bytes) -> None:
         """Keep the better response, section 16.7 step 6; b"" stands for one that we make ourselves."""
         if not self.best_status or rank(status, data) < rank(self.best_status, self.best):
             self.best_status = status
             self.best = data
 
+    def _decide(self, now: float) -> None:
+        call = self.call
+        if not call.failure_route or self.cancelled:
+            self._answer(now)
+            return
+        call.deciding, call.failure_route = call.failure_route, ""
+        call.now = now
+        self.no_answer_at = now + 64 * self.services.layer.timers.t1
+        self.services.routes.on_failure(call)
+
+    def _forget_failure(self) -> None:
+        self.call.deciding = ""
+        self.best_status, self.best = 0, b""  # the failure route has seen it
+        self.challenges.clear()
+        self.timed_out = False
+
     def _answer(self, now: float) -> None:
-        self.done = True
         status, data = self.best_status or 408, self.best
         if self.cancelled and status != 487 and status < 600:
             status, data = 487, b""
@@ -264,81 +286,19 @@ class ResponseContext:
             status, data = 500, b""  # the overload is not ours
         elif self.timed_out and not data:
             status = 408
+        elif status in (401, 407) and data and len(self.challenges) > 1:
+            data = with_challenges(data, self.challenges)
         if not data and status == 408 and not self.is_invite:
-            self.tx.drop()
+            self.tx.drop()  # RFC 4320 section 4.2
             self.close()
             return
-        if self.is_invite:
-            self.services.on_failed(self.request, now)
+        self._finish(status, data, now)
+
+    def _finish(self, status: int, data: bytes, now: float) -> None:
+        self.done = True
+        self.no_answer_at = inf
+        self.call.deciding = ""
         data = data or build_response(self.request, status, to_tag=own_tag(self.request))
         self.tx.respond(data, status, now, hold=self.is_invite)
         if not self.is_invite:
             self.close()
-
-    def _cancel_others(self, winner: Branch, now: float) -> None:
-        self.groups = []
-        self.no_answer_at = inf
-        if self.is_invite:
-            for branch in self.branches:
-                if branch is not winner:
-                    self._cancel(branch, now)
-
-    def _cancel(self, branch: Branch, now: float) -> None:
-        if branch.state is BranchState.FINAL or branch.cancel is not Cancel.NO or not self.is_invite:
-            return
-        branch.cancel = Cancel.WANTED
-        if branch.state is BranchState.PROCEEDING:
-            self._send_cancel(branch, now)
-
-    def _send_cancel(self, branch: Branch, now: float) -> None:
-        branch.cancel = Cancel.SENT
-        branch.expires_at = now + 64 * self.services.layer.timers.t1  # section 9.1
-        self.send_cancel(branch, now)
-        self.arm()
-
-    def send_cancel(self, branch: Branch, now: float) -> None:
-        """Send the CANCEL of a branch, for the first time or again after a takeover."""
-        assert branch.tx is not None
-        self.services.layer.request(build_cancel(branch.tx.request), branch.tx.hop, now)
-
-    def _expire(self, branch: Branch, now: float) -> None:
-        if branch.cancel is Cancel.NO and branch.state is BranchState.PROCEEDING:
-            self.timed_out = True  # section 16.8: timer C
-            branch.given_up = True
-            self._cancel(branch, now)
-            return
-        if branch.tx is not None:
-            branch.tx.drop()
-        branch.state = BranchState.FINAL
-        branch.status = 408
-        branch.expires_at = inf
-        self._consider(408, b"")
-
-    def arm(self) -> None:
-        """One pending timer for all that this context waits for."""
-        at = min((branch.expires_at for branch in self.branches), default=inf)
-        at = min(at, self.no_answer_at)
-        if self._timer is not None:
-            if self._armed_at <= at < inf:
-                return  # it looks again when it fires
-            self.services.wheel.cancel(self._timer)
-            self._timer = None
-        self._armed_at = at
-        if at < inf:
-            self._timer = self.services.wheel.schedule(at, self.on_timer)
-
-
-def relayed(response: Response) -> bytes:
-    """The response without our Via, section 16.7 step 3."""
-    edit = Edit(response)
-    edit.remove_first_value(b"Via")
-    return edit.build()
-
-
-def rank(status: int, data: bytes) -> tuple[int, int]:
-    """Lower is better: 6xx, then the lowest class, there what tells the caller what to change."""
-    if status >= 600:
-        return 0, 0
-    if status in _PREFERRED:
-        return status // 100, 0
-    return status // 100, 1 if data else 2

@@ -4,16 +4,17 @@ from math import inf
 
 from sipcore.errors import ParseError
 from sipcore.message import Request, parse
-from sipcore.proxy.branch import loop_mark
-from sipcore.proxy.core import Proxy
+from sipcore.proxy.branch import Branch, BranchState, Cancel
+from sipcore.proxy.branch_id import loop_mark
+from sipcore.proxy.call import Call, HeaderEdit
+from sipcore.proxy.core import RECORD_ROUTED, Proxy
 from sipcore.proxy.forking import Target
-from sipcore.proxy.forward import Forwarded
-from sipcore.proxy.record_route import route_information
-from sipcore.proxy.response_context import Branch, BranchState, Cancel, ResponseContext
+from sipcore.proxy.response_context import ResponseContext
+from sipcore.resolver.locate import Candidate
 from sipcore.transaction.invite_client import InviteClient
 from sipcore.transaction.invite_client import State as ClientState
 from sipcore.transaction.invite_server import InviteServer
-from sipcore.transaction.replica import WireBranch, WireTarget, WireTransaction
+from sipcore.transaction.replica import WireBranch, WireCall, WireTarget, WireTransaction
 
 
 class Takeover:
@@ -47,6 +48,8 @@ class Takeover:
             record.branches = [_wire_branch(branch, now) for branch in context.branches]
             record.groups = [[WireTarget(*target) for target in group] for group in context.groups]
             record.no_answer_in = _remaining(context.no_answer_at, now)
+            record.call = _wire_call(context.call)
+            record.challenges = context.challenges
         return record
 
     def record_keys(self) -> list[bytes]:
@@ -64,16 +67,18 @@ class Takeover:
         request = parse(record.request)
         if not isinstance(request, Request):
             raise ParseError("A record without a request")
-        info = route_information(request, self._proxy.is_us)
         tx = self._layer.resume_server(
             request, record.source, state=record.state, response=record.response, status=record.status
         )
         if not request.to_tag and not record.done and not record.answered:
             self._proxy.dialogs.on_invite(request, now)
+        context = None
         if record.branches:
-            context = ResponseContext(self._proxy, tx, [], info=info, mark=loop_mark(request))
+            context = ResponseContext(self._proxy, _call(self._proxy, record, tx, now), tx)
             self._resume_context(context, record, now)
         tx.resume(now, record.ends_in)
+        if context is not None and context.call.deciding and not context.done:
+            self._proxy.routes.on_failure(context.call)
 
     def _resume_context(self, context: ResponseContext, record: WireTransaction, now: float) -> None:
         context.groups = [[Target(t.uri, t.route, t.received, t.q) for t in group] for group in record.groups]
@@ -84,12 +89,17 @@ class Takeover:
         context.best_status = record.best_status
         context.best = record.best
         context.no_answer_at = _deadline(record.no_answer_in, now)
+        context.challenges = record.challenges
         for wire in record.branches:
             self._resume_branch(context, wire, now)
         context.arm()
 
     def _resume_branch(self, context: ResponseContext, wire: WireBranch, now: float) -> None:
-        branch = Branch(context, wire.uri, Forwarded(wire.id, wire.data, wire.hop))
+        branch = Branch(context, Target(wire.uri, wire.route, wire.received))
+        branch.id, branch.data, branch.hop = wire.id, wire.data, wire.hop
+        branch.index, branch.breadth = wire.index, wire.breadth
+        branch.candidates = [Candidate(*candidate) for candidate in wire.candidates]
+        branch.edits = [HeaderEdit(*edit) for edit in wire.edits] or None
         branch.state = BranchState(wire.state)
         branch.status = wire.status
         branch.cancel = Cancel(wire.cancel)
@@ -97,12 +107,54 @@ class Takeover:
         branch.expires_at = _deadline(wire.expires_in, now)
         context.branches.append(branch)
         if wire.hop is None or wire.client_state is ClientState.TERMINATED:
+            if branch.state is BranchState.CALLING:
+                context.begin(branch, now)  # it was being located
             return
         tx = self._layer.resume_client(wire.data, wire.hop, state=wire.client_state, context=branch)
         branch.tx = tx
         tx.resume(now)
         if branch.cancel is Cancel.SENT and branch.state is BranchState.PROCEEDING:
             context.send_cancel(branch, now)
+
+
+def _call(proxy: Proxy, record: WireTransaction, tx: InviteServer, now: float) -> Call:
+    """The call of a record, with what follows from its request done again."""
+    request = tx.request
+    call = Call(request, record.source, tx, now)
+    proxy.loose_route(call)
+    call.mark = loop_mark(request)
+    call.record_routed = request.method in RECORD_ROUTED and not request.to_tag
+    wire = record.call
+    if wire is not None:
+        call.uri = wire.uri
+        call.values = wire.values
+        call.edits = [HeaderEdit(*edit) for edit in wire.edits]
+        call.branch_route, call.failure_route = wire.branch_route, wire.failure_route
+        call.reply_route, call.deciding = wire.reply_route, wire.deciding
+        call.record_routed, call.record_params = wire.record_routed, wire.record_params
+        call.path, call.destination, call.user = wire.path, wire.destination, wire.user
+        call.fr_timer, call.fr_inv_timer, call.recurse = wire.fr_timer, wire.fr_inv_timer, wire.recurse
+    return call
+
+
+def _wire_call(call: Call) -> WireCall:
+    return WireCall(
+        uri=call.uri,
+        values=call.values,
+        edits=[*call.edits],
+        branch_route=call.branch_route,
+        failure_route=call.failure_route,
+        reply_route=call.reply_route,
+        deciding=call.deciding,
+        record_routed=call.record_routed,
+        record_params=call.record_params,
+        path=call.path,
+        destination=call.destination,
+        fr_timer=call.fr_timer,
+        fr_inv_timer=call.fr_inv_timer,
+        recurse=call.recurse,
+        user=call.user,
+    )
 
 
 def _wire_branch(branch: Branch, now: float) -> WireBranch:
@@ -118,6 +170,12 @@ def _wire_branch(branch: Branch, now: float) -> WireBranch:
         cancel=branch.cancel,
         given_up=branch.given_up,
         expires_in=_remaining(branch.expires_at, now),
+        route=branch.route,
+        received=branch.received,
+        index=branch.index,
+        candidates=[*branch.candidates],
+        breadth=branch.breadth,
+        edits=[*(branch.edits or ())],
     )
 
 

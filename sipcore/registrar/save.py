@@ -14,7 +14,7 @@ from sipcore.errors import ParseError
 from sipcore.location.binding import NAT, Binding
 from sipcore.location.table import LocationTable
 from sipcore.message import NameAddr, Request, Uri, build_response
-from sipcore.proxy.branch import own_tag
+from sipcore.proxy.branch_id import own_tag
 from sipcore.registrar.contact import Contact, Header, Refused, contact_header, parse_contact, seconds
 from sipcore.registrar.settings import Matching, MaxContactsPolicy, PathMode, RegistrarSettings
 from sipcore.transport.layer import DEFAULT_PORT, Hop

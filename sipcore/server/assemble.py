@@ -7,7 +7,6 @@ import msgspec
 
 from sipcore.auth.digest import DigestAuth
 from sipcore.auth.replica import NonceReplica
-from sipcore.config import SipcoreConfig
 from sipcore.config.dialog import Dialog
 from sipcore.core import SipCore
 from sipcore.dialog.settings import DialogSettings, Side
@@ -16,7 +15,7 @@ from sipcore.files import Loaded
 from sipcore.location.replica import LocationReplica
 from sipcore.location.table import LocationTable
 from sipcore.message import limits
-from sipcore.proxy import ProxySettings
+from sipcore.proxy import Listener, ProxySettings
 from sipcore.registrar import Registrar
 from sipcore.replication.journal import Journal
 from sipcore.replication.link import LinkCallbacks, LinkSettings, ReplicationLink
@@ -54,7 +53,7 @@ def assemble(loaded: Loaded, now: float) -> Parts:
     auth = digest_auth(loaded, journal, now)
     resolver = make_resolver(config, wheel)
     core = SipCore(
-        _proxy_settings(config, domains),
+        _proxy_settings(loaded, domains),
         gate,
         location,
         Registrar(registrar_settings(config), location, auth),
@@ -62,6 +61,7 @@ def assemble(loaded: Loaded, now: float) -> Parts:
         journal,
         wheel=wheel,
         auth=auth,
+        resolver=resolver,
     )
     return Parts(gate, journal, location, auth, resolver, core)
 
@@ -106,11 +106,19 @@ def dialog_settings(dialog: Dialog) -> DialogSettings:
     )
 
 
-def _proxy_settings(config: SipcoreConfig, domains: tuple[bytes, ...]) -> ProxySettings:
+def _proxy_settings(loaded: Loaded, domains: tuple[bytes, ...]) -> ProxySettings:
+    config, proxy = loaded.config, loaded.config.proxy
     return ProxySettings(
         domains=domains,
-        listeners=tuple((listen.address, listen.port) for listen in config.listen),
-        timer_c=config.proxy.timer_c,
-        no_answer=config.proxy.no_answer,
-        max_branches=config.proxy.max_branches,
+        listeners=tuple(Listener(listen.address, listen.port, listen.transport) for listen in config.listen),
+        timer_c=proxy.timer_c,
+        no_answer=proxy.no_answer,
+        max_branches=proxy.max_branches,
+        max_transactions=proxy.max_transactions,
+        authenticate=proxy.authenticate,
+        relay=proxy.relay,
+        recurse=proxy.recurse,
+        tel_users=proxy.tel_users,
+        udp_limit=proxy.udp_limit,
+        flow_key=loaded.secret,
     )

@@ -102,6 +102,10 @@ class InviteServer(ServerTransaction):
         else:
             self._arm()
 
+    def on_transport_error(self, now: float) -> None:
+        """What it sent last could not be sent."""
+        self.feed(Input.TRANSPORT_ERROR, now)
+
     def _on_resend_timer(self, now: float) -> None:
         self.feed(Input.TIMER_G, now)
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import ClassVar
 
-from sipcore.message import Request, Response
+from sipcore.message import Request, Response, build_response, parse
 from sipcore.timers import TimerWheel
 from sipcore.transaction.invite_client import InviteClient
 from sipcore.transaction.invite_client import State as ClientState
 from sipcore.transaction.invite_server import InviteServer
 from sipcore.transaction.invite_server import State as ServerState
-from sipcore.transaction.key import client_key, server_key
+from sipcore.transaction.key import client_key, server_key, server_key_of
 from sipcore.transaction.machine import ClientTransaction, ServerTransaction, Transaction, TransactionUser
 from sipcore.transaction.non_invite_client import NonInviteClient
 from sipcore.transaction.non_invite_server import NonInviteServer
@@ -19,6 +19,7 @@ from sipcore.transport.layer import Hop, Send, default_port, may_answer, receive
 __all__ = ["ClientTransaction", "ServerTransaction", "TransactionLayer", "TransactionUser"]
 
 Observer = Callable[[ServerTransaction, float], None]
+RETRY_AFTER = 5  # seconds, when there are too many transactions
 
 
 class TransactionLayer:
@@ -37,6 +38,7 @@ class TransactionLayer:
         outbox: list[Send],
         timers: TimerValues | None = None,
         observer: Observer | None = None,
+        limit: int = 100_000,
     ) -> None:
         if user is not None:
             self.user = user
@@ -44,6 +46,9 @@ class TransactionLayer:
         self.outbox = outbox
         self.timers = timers or TimerValues()
         self.observer = observer
+        self.limit = limit  # server transactions; a request above it gets 503
+        self.overloaded = 0  # requests that got it
+        self.active = True  # False on a BACKUP: nothing may be sent
         self.servers: dict[bytes, ServerTransaction] = {}
         self.clients: dict[bytes, ClientTransaction] = {}
 
@@ -101,8 +106,25 @@ class TransactionLayer:
         self.clients[key] = tx
         return tx
 
+    def on_transport_error(self, data: bytes, now: float) -> None:
+        """What could not be sent: its transaction hears of it, sections 8.1.3.1 and 17.2.4."""
+        tx: Transaction | None
+        if data.startswith(b"SIP/2.0 "):
+            response = parse(data)
+            tx = self.servers.get(server_key_of(response.top_via, response.method))
+        else:
+            method = data[: data.index(b" ")]
+            tx = self.clients.get(client_key(top_branch(data), self._INVITE_OF.get(method, method)))
+        if tx is not None:
+            tx.on_transport_error(now)
+
+    def drop_at(self, tx: Transaction, at: float) -> None:
+        """End a transaction that nobody waits for any more at this time."""
+        self.wheel.schedule(at, lambda _: tx.drop())
+
     def silence(self) -> None:
         """Forget every transaction: no timer fires, nothing is sent any more."""
+        self.active = False
         for tx in (*self.servers.values(), *self.clients.values()):
             tx.drop()
 
@@ -131,12 +153,20 @@ class TransactionLayer:
             self.user.on_request(request, source, None, now)
             return
         hop = reply_hop(request, source)
+        if len(self.servers) >= self.limit and method != b"CANCEL":
+            self._refuse(request, hop)
+            return
         kind = InviteServer if method == b"INVITE" else NonInviteServer
         tx = self.servers[key] = kind(self, key, hop, request=request, source=source)
         if method == b"CANCEL":
             self.user.on_cancel(request, source, tx, invite, now)
         else:
             self.user.on_request(request, source, tx, now)
+
+    def _refuse(self, request: Request, hop: Hop) -> None:
+        self.overloaded += 1
+        headers = ((b"Retry-After", b"%d" % RETRY_AFTER),)  # section 21.5.4
+        self.outbox.append(Send(build_response(request, 503, to_tag=b"overload", headers=headers), hop))
 
 
 def with_received(request: Request, source: Hop) -> Request:
@@ -162,8 +192,8 @@ def reply_hop(request: Request, source: Hop) -> Hop:
 
 
 def top_branch(data: bytes) -> bytes:
-    """The branch of our own top Via in a request that we wrote: the first branch there is."""
-    start = data.index(b";branch=") + 8
+    """The branch of our own top Via in a request that we wrote: that of the first Via line."""
+    start = data.index(b";branch=", data.index(b"\r\nVia: ")) + 8
     end = start
     while data[end] not in b";, \t\r":
         end += 1

@@ -44,6 +44,10 @@ class Transaction:
         else:
             self._arm()
 
+    def on_transport_error(self, now: float) -> None:
+        """What it sent last could not be sent."""
+        raise NotImplementedError
+
     def drop(self) -> None:
         """Forget the transaction: no timer of it fires any more, nothing is sent."""
         self.ends_at = self.resend_at = inf
@@ -153,7 +157,10 @@ class TransactionUser(Protocol):
         """A response to pass on; `tx` None: no transaction of ours waits for it."""
 
     def on_timeout(self, tx: ClientTransaction, now: float) -> None:
-        """No final response in time (timer B or F), or the transport failed: as if 408 or 503 had come."""
+        """No final response in time (timer B or F): as if a 408 had come."""
+
+    def on_transport_error(self, tx: ClientTransaction, now: float) -> None:
+        """The request could not be sent: as if a 503 had come, section 8.1.3.1."""
 
 
 class Owner(Protocol):

@@ -71,6 +71,10 @@ class NonInviteClient(ClientTransaction):
         else:
             self._arm()
 
+    def on_transport_error(self, now: float) -> None:
+        """What it sent last could not be sent."""
+        self.feed(Input.TRANSPORT_ERROR, now)
+
     def _on_resend_timer(self, now: float) -> None:
         self.feed(Input.TIMER_E, now)
 
@@ -100,20 +104,23 @@ class NonInviteClient(ClientTransaction):
         assert response is not None
         self._owner.user.on_response(self, response, now)
 
-    def _fail(self, _response: Response | None, now: float) -> None:
+    def _time_out(self, _response: Response | None, now: float) -> None:
         self._owner.user.on_timeout(self, now)
+
+    def _fail(self, _response: Response | None, now: float) -> None:
+        self._owner.user.on_transport_error(self, now)
 
     def _end(self, _response: Response | None, _now: float) -> None:
         pass
 
     TABLE: ClassVar[dict[tuple[State, Input], tuple[Action, State]]] = {
         (TRYING, Input.TIMER_E): (_resend, TRYING),
-        (TRYING, Input.TIMER_F): (_fail, TERMINATED),
+        (TRYING, Input.TIMER_F): (_time_out, TERMINATED),
         (TRYING, Input.TRANSPORT_ERROR): (_fail, TERMINATED),
         (TRYING, Input.RESPONSE_1XX): (_tell, PROCEEDING),
         (TRYING, Input.RESPONSE_200_699): (_complete, COMPLETED),
         (PROCEEDING, Input.TIMER_E): (_resend_slowly, PROCEEDING),
-        (PROCEEDING, Input.TIMER_F): (_fail, TERMINATED),
+        (PROCEEDING, Input.TIMER_F): (_time_out, TERMINATED),
         (PROCEEDING, Input.TRANSPORT_ERROR): (_fail, TERMINATED),
         (PROCEEDING, Input.RESPONSE_1XX): (_tell, PROCEEDING),
         (PROCEEDING, Input.RESPONSE_200_699): (_complete, COMPLETED),

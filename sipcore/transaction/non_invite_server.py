@@ -73,6 +73,10 @@ class NonInviteServer(ServerTransaction):
         else:
             self._arm()
 
+    def on_transport_error(self, now: float) -> None:
+        """What it sent last could not be sent."""
+        self.feed(Input.TRANSPORT_ERROR, now)
+
     def _on_end_timer(self, now: float) -> None:
         self.feed(Input.TIMER_J, now)
 

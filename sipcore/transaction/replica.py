@@ -18,6 +18,7 @@ from sipcore.transaction.invite_client import State as ClientState
 from sipcore.transaction.invite_server import State as ServerState
 from sipcore.transport.layer import Hop
 
+WireEdit = tuple[int, bytes, bytes]
 Seconds = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
 
 
@@ -43,6 +44,32 @@ class WireBranch(msgspec.Struct, array_like=True, gc=False):
     cancel: Annotated[int, msgspec.Meta(ge=0, le=2)]
     given_up: bool
     expires_in: Seconds | None
+    route: tuple[bytes, ...] = ()
+    received: Hop | None = None
+    index: int = 0
+    candidates: list[tuple[str, int, str, str]] = []
+    breadth: int = 0
+    edits: list[WireEdit] = []
+
+
+class WireCall(msgspec.Struct, array_like=True, gc=False):
+    """What the routes have said about a request; new fields go to the end, with a default."""
+
+    uri: bytes
+    values: dict[str, str] = {}
+    edits: list[WireEdit] = []
+    branch_route: str = ""
+    failure_route: str = ""
+    reply_route: str = ""
+    deciding: str = ""
+    record_routed: bool = False
+    record_params: bytes = b""
+    path: bool = False
+    destination: bytes = b""
+    fr_timer: float = 0.0
+    fr_inv_timer: float = 0.0
+    recurse: bool | None = None
+    user: bytes = b""
 
 
 class WireTransaction(msgspec.Struct, array_like=True, gc=False):
@@ -63,6 +90,8 @@ class WireTransaction(msgspec.Struct, array_like=True, gc=False):
     branches: list[WireBranch] = []
     groups: list[list[WireTarget]] = []
     no_answer_in: Seconds | None = None
+    call: WireCall | None = None  # None: as the default routes leave it
+    challenges: list[tuple[bytes, bytes]] = []
 
 
 class Contexts(Protocol):

@@ -15,7 +15,7 @@ from sipcore.location.binding import Binding
 from sipcore.location.replica import LocationReplica
 from sipcore.location.table import LocationTable
 from sipcore.phone.agent import Phone
-from sipcore.proxy import ProxySettings
+from sipcore.proxy import Listener, ProxySettings
 from sipcore.registrar import Registrar, RegistrarSettings
 from sipcore.replication.capability import Capability, Kind, Record
 from sipcore.replication.journal import Journal
@@ -27,7 +27,7 @@ from tests.kit.sip_wire import SipWire
 
 VIP = Hop("192.0.2.100", 5060)
 DOMAIN = b"example.test"
-SETTINGS = ProxySettings(domains=(DOMAIN,), listeners=((VIP.host, VIP.port),))
+SETTINGS = ProxySettings(domains=(DOMAIN,), listeners=(Listener(VIP.host, VIP.port),))
 
 
 class Crash(Enum):

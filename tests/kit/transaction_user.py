@@ -44,6 +44,10 @@ class Recorder:
         """See TransactionUser."""
         self.told.append("timeout")
 
+    def on_transport_error(self, tx: ClientTransaction, now: float) -> None:
+        """See TransactionUser."""
+        self.told.append("transport error")
+
     def run(self, until: float) -> list[tuple[float, str]]:
         """Let time pass; returns when what was sent (its start line, a response's status)."""
         sent = []

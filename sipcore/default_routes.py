@@ -1,0 +1,95 @@
+"""Sans-IO: the routes of a server without a script: a registrar and a proxy for the users of its domains."""
+
+from typing import Protocol
+
+from sipcore.message import Request, Response
+from sipcore.proxy.branch import Branch
+from sipcore.proxy.call import Call
+from sipcore.proxy.core import RECORD_ROUTED, Proxy
+from sipcore.proxy.settings import Refused
+from sipcore.transaction.layer import ServerTransaction
+from sipcore.transport.layer import Hop
+
+ALLOW = b"INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, REFER, INFO, UPDATE, PRACK"
+
+
+class Registers(Protocol):
+    """The registrar, as the routes need it."""
+
+    def on_request(self, request: Request, source: Hop, tx: ServerTransaction, now: float) -> None:
+        """Carry out a REGISTER of one of our domains and answer it through `tx`."""
+
+
+class DefaultRoutes:
+    """REGISTER of ours to the registrar, requests of a dialog along their route, all else to its user."""
+
+    def __init__(self, proxy: Proxy, registrar: Registers) -> None:
+        self._proxy = proxy
+        self._registrar = registrar
+
+    def on_request(self, call: Call) -> None:
+        """The whole way of a request."""
+        proxy, request = self._proxy, call.request
+        if request.method == b"REGISTER" and call.tx is not None and proxy.is_ours(call.target_uri):
+            self._registrar.on_request(request, call.source, call.tx, call.now)
+            return
+        proxy.check(call)
+        along = proxy.loose_route(call)
+        if call.target_uri.scheme not in (b"sip", b"sips", b"tel"):
+            raise Refused(416)
+        if request.to_tag and along:
+            self._follow(call)
+            return
+        if proxy.settings.authenticate and request.method not in (b"ACK", b"CANCEL"):
+            proxy.authenticate(call)
+        if request.method in RECORD_ROUTED and not request.to_tag:
+            proxy.record_route(call)
+        if call.info.routes or call.info.flow is not None or not self._is_ours(call):
+            self._send_out(call)
+        else:
+            self._to_user(call)
+
+    def on_branch(self, call: Call, branch: Branch) -> bool:
+        """No branch route is ever armed."""
+        return True
+
+    def on_reply(self, call: Call, response: Response) -> Response | None:
+        """No reply route is ever armed."""
+        return response
+
+    def on_failure(self, call: Call) -> None:
+        """No failure route is ever armed; one may have been where this call comes from."""
+        self._proxy.finish(call, call.now)
+
+    def _is_ours(self, call: Call) -> bool:
+        uri = call.target_uri
+        if uri.scheme == b"tel":
+            if not self._proxy.settings.tel_users:
+                raise Refused(416)
+            return True
+        return self._proxy.is_ours(uri)
+
+    def _follow(self, call: Call) -> None:
+        """Within a dialog: the route set says where to; without any more Routes the Request-URI does."""
+        proxy = self._proxy
+        if not call.info.routes and call.info.flow is None and proxy.is_ours(call.target_uri):
+            self._to_user(call)
+        else:
+            proxy.relay(call, call.now)
+
+    def _send_out(self, call: Call) -> None:
+        proxy = self._proxy
+        if not proxy.may_relay(call):
+            raise Refused(404, b"Domain not served here")
+        proxy.relay(call, call.now)
+
+    def _to_user(self, call: Call) -> None:
+        proxy, uri = self._proxy, call.target_uri
+        if not uri.user:
+            if call.request.method == b"OPTIONS":  # section 11.2
+                proxy.reply(call, 200, b"", ((b"Allow", ALLOW), (b"Accept", b"application/sdp")))
+                return
+            raise Refused(404)
+        if not proxy.lookup(call):
+            raise Refused(480 if proxy.is_user(uri) else 404)
+        proxy.relay(call, call.now)
