@@ -6,9 +6,10 @@ Exit codes: 0 done (or ready), 1 refused (or not ready, or no good answer), 2 wr
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import typer
 from rich.console import Console
@@ -17,6 +18,7 @@ from rich.markup import escape
 from sipcore import views
 from sipcore.control.client import DEFAULT_SOCKET, ControlClient, CoreUnreachableError, RefusedError
 from sipcore.errors import ConfigError
+from sipcore.ladder import Ladder
 from sipcore.phone.cli import app as phone
 
 if TYPE_CHECKING:
@@ -137,6 +139,39 @@ def resolver(
     )
 
 
+@app.command()
+def trace(
+    socket: SocketOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    *,
+    method: Annotated[str, typer.Option(help="INVITE, and what belongs to it: by CSeq.")] = "",
+    call_id: Annotated[str, typer.Option(help="One call.")] = "",
+    user: Annotated[str, typer.Option(help="User of From, To or Request-URI.")] = "",
+    from_user: Annotated[str, typer.Option("--from", help="User of From.")] = "",
+    to_user: Annotated[str, typer.Option("--to", help="User of To.")] = "",
+    ip: Annotated[str, typer.Option(help="Address of the other end.")] = "",
+    requests: Annotated[bool, typer.Option("--requests", help="Only requests.")] = False,
+    responses: Annotated[bool, typer.Option("--responses", help="Only responses.")] = False,
+    count: Annotated[int, typer.Option("-n", "--count", help="Stop after so many.")] = 0,
+    seconds: Annotated[float, typer.Option(help="Stop after this time.")] = 0,
+    full: Annotated[bool, typer.Option("--full", help="Whole messages.")] = False,
+    secrets: Annotated[bool, typer.Option("--secrets", help="With digest responses and keys.")] = False,
+) -> None:
+    """Show messages as they pass; all of them, or those that every filter wants. Ctrl-C ends it."""
+    if requests and responses:
+        _fail("--requests and --responses: both leave nothing; take one or none", WRONG_USAGE)
+    query: dict[str, object] = {
+        "method": method, "call_id": call_id, "user": user, "from_user": from_user, "to_user": to_user,
+        "ip": ip, "kind": "requests" if requests else "responses" if responses else "", "count": count,
+        "seconds": seconds, "full": int(full), "secrets": int(secrets),
+    }  # fmt: skip
+    target = "/v1/trace?" + urlencode({name: value for name, value in query.items() if value})
+    ladder = Ladder(full=full)
+    with suppress(KeyboardInterrupt):
+        _ask(lambda: _follow(_client(socket, config), target, ladder, as_json=as_json))
+
+
 @role_app.callback()
 def role(
     ctx: typer.Context,
@@ -207,6 +242,14 @@ def _ask(request: Callable[[], Any]) -> Any:
         _fail(str(error), UNREACHABLE)
     except RefusedError as error:
         _fail(f"refused: {error}", REFUSED)
+
+
+def _follow(client: ControlClient, target: str, ladder: Ladder, *, as_json: bool) -> None:
+    for line in client.lines(target):
+        if as_json:
+            print(json.dumps(line), flush=True)  # noqa: T201 - one object per line, for other programs
+        else:
+            out.print(ladder.render(line), soft_wrap=True)
 
 
 def _show(answer: Any, view: Callable[[Any], Any], *, as_json: bool) -> None:

@@ -17,6 +17,7 @@ class Loaded:
     config: SipcoreConfig
     secret: bytes  # signs nonces, the same on both nodes
     replication_key: bytes
+    capture_key: bytes = b""  # what a capture server knows us by
 
 
 def load_config(path: Path) -> Loaded:
@@ -35,6 +36,7 @@ def load_config(path: Path) -> Loaded:
         config,
         _key(Path(auth.secret_file), "auth.secret_file"),
         _key(Path(replication.key_file), "replication.key_file") if replication else b"",
+        _read(Path(config.trace.key_file), "trace.key_file").strip() if config.trace.key_file else b"",
     )
 
 

@@ -9,10 +9,13 @@ import msgspec
 from aiohttp import web
 
 from sipcore.control.commands import BadRequestError, Served, event_line, parse_role
+from sipcore.control.tracing import serve_trace
+from sipcore.control.watch import parse_watch
 from sipcore.errors import StaleEpochError
 from sipcore.metrics import CONTENT_TYPE, render
 
 HEARTBEAT_SECONDS = 1.0
+MAX_WATCHERS = 12  # traces and capture servers
 MAX_WAITING_LINES = 64  # of a reader that does not read; then its stream is closed
 
 
@@ -40,6 +43,7 @@ class ControlApi:
                 web.get("/v1/replication", self._get_replication),
                 web.get("/v1/resolver", self._get_resolver),
                 web.delete("/v1/resolver", self._forget_names),
+                web.get("/v1/trace", self._get_trace),
                 web.get("/metrics", self._get_metrics),
             ]
         )
@@ -100,6 +104,15 @@ class ControlApi:
         finally:
             self._streams.discard(queue)
         return response
+
+    async def _get_trace(self, request: web.Request) -> web.StreamResponse:
+        try:
+            watch = parse_watch(request.query)
+        except BadRequestError as error:
+            return _json({"error": str(error)}, 400)
+        if len(self._served.tap.watchers) >= MAX_WATCHERS:
+            return _json({"error": f"{MAX_WATCHERS} already watch, no more are served"}, 429)
+        return await serve_trace(request, watch, self._served.tap)
 
     async def _get_status(self, _request: web.Request) -> web.Response:
         return _json(self._served.status())

@@ -10,6 +10,7 @@ from sipcore.location.binding import Binding
 from sipcore.location.table import LocationTable
 from sipcore.message import Uri
 from sipcore.role import Role
+from sipcore.transport.trace import Tap
 
 Json = Mapping[str, object]
 
@@ -30,6 +31,10 @@ class RoleOrder(msgspec.Struct, frozen=True):
 
 class Served(Protocol):
     """What the API asks of the running core."""
+
+    @property
+    def tap(self) -> Tap:
+        """Where messages can be watched."""
 
     def status(self) -> Json:
         """The state in one object, as `sipcore status` shows it."""

@@ -10,6 +10,7 @@ from sipcore.message.limits import exceeded
 from sipcore.replication.link import ReplicationLink
 from sipcore.server.assemble import Parts
 from sipcore.server.sockets import transport_counters
+from sipcore.server.tracing import Tracing
 from sipcore.transport.layer import Send
 from sipcore.transport.transports import Transports
 
@@ -25,6 +26,7 @@ class Answers:
         transports: Transports,
         change_role: Callable[[RoleOrder], None],
         *,
+        tracing: Tracing,
         started_at: float,
     ) -> None:
         self._config = config
@@ -32,6 +34,8 @@ class Answers:
         self._link = link
         self._transports = transports
         self.change_role = change_role
+        self._tracing = tracing
+        self.tap = tracing.tap
         self._started_at = started_at
         self.ready = False
         self.failures = 0  # datagrams and timers that broke the core
@@ -60,7 +64,9 @@ class Answers:
                 "failures": self.failures,
                 **{f"over_{name}": count for name, count in exceeded.items()},
                 **transport_counters(self._transports),
+                **self._tracing.counters,
             },
+            "traces": len(self.tap.watchers),
             "form": "python",
         }
 

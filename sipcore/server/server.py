@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from sipcore.server.answers import Answers
 from sipcore.server.assemble import assemble, replication_link
 from sipcore.server.names import make_dns
 from sipcore.server.sockets import make_transports
+from sipcore.server.tracing import Tracing
 from sipcore.transport.admission import Batch
 from sipcore.transport.layer import Hop, Send
 from sipcore.transport.transports import TransportEvents
@@ -48,10 +50,18 @@ class Server:
             loaded.config, TransportEvents(self._on_batch, self._on_unsent, self._on_flows_closed)
         )
         self._dns = make_dns(loaded.config, self._parts.resolver, self._on_answered)
-        callbacks = LinkCallbacks[Send](self._transports.send_all, self._on_newer_master, self._on_sync)
+        callbacks = LinkCallbacks[Send](self._send, self._on_newer_master, self._on_sync)
         self._link = replication_link(loaded, self._parts, callbacks)
+        self._tracing = Tracing(loaded, now)
+        self._watchers = self._tracing.tap.watchers
         self._answers = Answers(
-            loaded.config, self._parts, self._link, self._transports, self.change_role, started_at=now
+            loaded.config,
+            self._parts,
+            self._link,
+            self._transports,
+            self.change_role,
+            tracing=self._tracing,
+            started_at=now,
         )
         self._api = ControlApi(self._answers)
         self._timer: asyncio.TimerHandle | None = None
@@ -78,6 +88,7 @@ class Server:
             except OSError as error:
                 listen = self._link.settings.listen
                 raise ConfigError(f"replication.listen: {listen[0]}:{listen[1]}: {error.strerror}") from error
+        await self._tracing.start()
         self._answers.ready = True
         await self._api.start(Path(self._config.run_dir) / "control.sock")
         self._transports.start(loop)
@@ -94,6 +105,7 @@ class Server:
             await self._link.stop()
         self._transports.close()
         await self._dns.stop()
+        await self._tracing.stop()
         if self._timer is not None:
             self._timer.cancel()
         log.info("stopped", node=self._config.node)
@@ -102,6 +114,8 @@ class Server:
 
     def _on_batch(self, batch: Batch) -> None:
         now = time.monotonic()
+        if self._watchers:
+            self._tracing.tap.received(batch, now)
         feed = self._core.feed
         for data, source in batch:
             try:
@@ -120,9 +134,9 @@ class Server:
             self._link.send_batch(now)
             held = [send for send in sends if send.hold]
             if held:
-                self._transports.send_all([send for send in sends if not send.hold])
+                self._send([send for send in sends if not send.hold])
                 sends = self._link.hold(held, now)
-        self._transports.send_all(sends)
+        self._send(sends)
         self._dns.ask()
         self._arm()
 
@@ -137,6 +151,11 @@ class Server:
         for hop in hops:
             self._core.on_flow_closed(hop, now)
         self._flush(now)
+
+    def _send(self, sends: Sequence[Send]) -> None:
+        if self._watchers:
+            self._tracing.tap.sent(sends, time.monotonic())
+        self._transports.send_all(sends)
 
     def _arm(self) -> None:
         deadline, timer = self._core.deadline, self._timer
