@@ -208,6 +208,13 @@ def set_role(
 
 
 @app.command()
+def reload(socket: SocketOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Read certificates, keys and the script anew (as SIGHUP does); exit 1 when something stays as it was."""
+    rows = _ask(lambda: _client(socket, config).put("/v1/reload", {}))
+    _show(rows, lambda found: views.rows(found, ("what", "message")), as_json=as_json)
+
+
+@app.command()
 def check(config: Annotated[Path, typer.Argument(help="sipcore.toml")]) -> None:
     """Check a config file and the files that it names."""
     loaded = _load(config)

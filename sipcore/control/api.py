@@ -36,6 +36,7 @@ class ControlApi:
             [
                 web.get("/v1/status", self._get_status),
                 web.put("/v1/role", self._put_role),
+                web.put("/v1/reload", self._put_reload),
                 web.get("/v1/events", self._get_events),
                 web.get("/v1/location", self._get_location),
                 web.get("/v1/dialogs", self._get_dialogs),
@@ -89,6 +90,13 @@ class ControlApi:
         except StaleEpochError as error:
             return _json({"error": str(error)}, 409)
         return _json({"role": order.role.name, "epoch": order.epoch})
+
+    async def _put_reload(self, _request: web.Request) -> web.Response:
+        rows = self._served.reload()
+        refused = [f"{row['what']}: {row['message']}" for row in rows if not row["done"]]
+        if refused:
+            return _json({"error": "\n".join(refused), "parts": rows}, 409)
+        return _json(rows)
 
     async def _get_events(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})

@@ -42,6 +42,9 @@ class Served(Protocol):
     def change_role(self, order: RoleOrder) -> None:
         """Take the role at once; StaleEpochError for an epoch older than the one that the core has."""
 
+    def reload(self) -> Sequence[Json]:
+        """Read the files anew: a row per part with `what`, `done` and `message`."""
+
     def location(self, aor: str | None) -> Sequence[Json]:
         """The registered contacts, of one AOR or of all."""
 

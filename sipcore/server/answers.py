@@ -27,6 +27,7 @@ class Answers:
         change_role: Callable[[RoleOrder], None],
         *,
         tracing: Tracing,
+        reload: Callable[[], Sequence[Json]],
         started_at: float,
     ) -> None:
         self._config = config
@@ -36,6 +37,7 @@ class Answers:
         self.change_role = change_role
         self._tracing = tracing
         self.tap = tracing.tap
+        self.reload = reload
         self._started_at = started_at
         self.ready = False
         self.failures = 0  # datagrams and timers that broke the core

@@ -24,7 +24,8 @@ from sipcore.role import Role
 from sipcore.server.answers import Answers
 from sipcore.server.assemble import assemble, replication_link
 from sipcore.server.names import make_dns
-from sipcore.server.sockets import make_transports
+from sipcore.server.reload import Reloads
+from sipcore.server.sockets import make_transports, reload_certificates
 from sipcore.server.tracing import Tracing
 from sipcore.transport.admission import Batch
 from sipcore.transport.layer import Hop, Send
@@ -54,6 +55,8 @@ class Server:
         self._link = replication_link(loaded, self._parts, callbacks)
         self._tracing = Tracing(loaded, now)
         self._watchers = self._tracing.tap.watchers
+        self._reloads = Reloads()
+        self._reloads.add("certificates", lambda: reload_certificates(self._transports))
         self._answers = Answers(
             loaded.config,
             self._parts,
@@ -61,6 +64,7 @@ class Server:
             self._transports,
             self.change_role,
             tracing=self._tracing,
+            reload=self._reloads.run,
             started_at=now,
         )
         self._api = ControlApi(self._answers)
@@ -75,6 +79,7 @@ class Server:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reloads.run)
         try:
             await self._start(loop)
             await stop.wait()

@@ -3,7 +3,7 @@
 import time
 
 from sipcore.config import Listen, SipcoreConfig
-from sipcore.errors import ConfigError
+from sipcore.errors import ConfigError, SipcoreError
 from sipcore.transport.admission import Admission, AutoBan
 from sipcore.transport.bans import BanList
 from sipcore.transport.connections import StreamLimits
@@ -39,6 +39,14 @@ def make_transports(config: SipcoreConfig, events: TransportEvents) -> Transport
         ) from error
     except TlsError as error:
         raise ConfigError(str(error)) from error
+
+
+def reload_certificates(transports: Transports) -> str:
+    """Read certificates, keys and CAs again; SipcoreError says which stay as they were."""
+    wrong = transports.reload()
+    if wrong:
+        raise SipcoreError("; ".join(wrong))
+    return "read anew"
 
 
 def ban_rows(admission: Admission) -> list[dict[str, object]]:

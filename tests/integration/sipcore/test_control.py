@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import signal
 import socket
 import stat
 import subprocess
@@ -230,3 +231,12 @@ def test_the_control_socket_of_a_killed_core_is_replaced(core: CoreProcess) -> N
     core.kill()
     core.start()
     wait_for(lambda: bool(core.status()["ready"]), "it is back", core.log)
+
+
+def test_a_reload_says_what_was_read_and_sighup_does_the_same(core: CoreProcess) -> None:
+    done = core.cli("reload", "--json")
+    assert done.returncode == 0, done.stderr
+    assert {"what": "certificates", "done": True, "message": "read anew"} in json.loads(done.stdout)
+    assert core.process is not None
+    core.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: core.log().count("reloaded") >= 2, "the log has both", core.log)
