@@ -49,7 +49,7 @@ class Node:
         self.journal = Journal(self.gate)
         self.location = LocationTable(self.gate, self.wheel, self.journal)
         self.dialogs = DialogTable(self.wheel, self.journal)
-        registrar = Registrar(RegistrarSettings(frozenset({DOMAIN})), self.location, None)
+        self.registrar = registrar = Registrar(RegistrarSettings(frozenset({DOMAIN})), self.location, None)
         self.core = SipCore(
             settings, self.gate, self.location, registrar, self.dialogs, self.journal, wheel=self.wheel
         )

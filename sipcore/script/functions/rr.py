@@ -1,0 +1,22 @@
+"""Sans-IO: Record-Route, Route and Path. OpenSIPS: rr and path."""
+
+from sipcore.script.call import Call
+from sipcore.script.text import one_line
+
+
+async def record_route(call: Call, params: str = "") -> None:
+    """Stay on the way of the dialog; `params` such as ";pop=1" come back in its Routes.
+
+    OpenSIPS: record_route(), add_rr_param(params).
+    """
+    call.services.proxy.record_route(call.proxy_call, one_line(params, "params"))
+
+
+async def loose_route(call: Call) -> bool:
+    """Cut our own Routes; True when the request follows a route set of ours. OpenSIPS: loose_route()."""
+    return call.services.proxy.loose_route(call.proxy_call)
+
+
+async def add_path(call: Call) -> None:
+    """Put us into the Path of a REGISTER that is relayed, RFC 3327. OpenSIPS: add_path()."""
+    call.services.proxy.add_path(call.proxy_call)
