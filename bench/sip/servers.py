@@ -111,13 +111,18 @@ def free_port() -> int:
 
 @contextmanager
 def _running(name: str, argv: list[str], folder: Path, core: int, port: int) -> Iterator[Server]:
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(["taskset", "-c", str(core), *argv], cwd=ROOT, stdout=log, stderr=log)
+    with running_at(name, ["taskset", "-c", str(core), *argv], folder / "log", port) as server:
+        yield server
+
+
+@contextmanager
+def running_at(name: str, argv: list[str], log_path: Path, port: int) -> Iterator[Server]:
+    """A server that answers on this port of HOST until the context ends."""
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(argv, cwd=ROOT, stdout=log, stderr=log)
     try:
         if not _answers(process, port):
-            raise ServerError(
-                f"{name} does not answer:\n" + (folder / "log").read_text(errors="replace")[-2000:]
-            )
+            raise ServerError(f"{name} does not answer:\n" + log_path.read_text(errors="replace")[-2000:])
         yield Server(name, process, port)
     finally:
         process.terminate()

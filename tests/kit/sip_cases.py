@@ -33,7 +33,7 @@ def play(data: bytes, case: Case) -> None:
     message = parse(data)
     assert (Edit(message).build() == data) is not case.get("trailing", False)
     for key, expected in case.items():
-        if key not in {"section", "answer", "trailing"}:
+        if key not in {"section", "allowed", "wire", "answer", "trailing"}:
             assert seen(message, key, expected) == expected, key
 
 
