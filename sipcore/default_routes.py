@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from sipcore.message import Request, Response
+from sipcore.message.status import METHODS
 from sipcore.proxy.branch import Branch
 from sipcore.proxy.call import Call
 from sipcore.proxy.core import RECORD_ROUTED, Proxy
@@ -89,7 +90,8 @@ class DefaultRoutes:
             if call.request.method == b"OPTIONS":  # section 11.2
                 proxy.reply(call, 200, b"", ((b"Allow", ALLOW), (b"Accept", b"application/sdp")))
                 return
-            raise Refused(404)
+            # section 21.5.2: 501 is for a method that nobody here knows
+            raise Refused(404 if call.request.method in METHODS else 501)
         if not proxy.lookup(call):
-            raise Refused(480 if proxy.is_user(uri) else 404)
+            raise Refused(480 if proxy.settings.hide_users or proxy.is_user(uri) else 404)
         proxy.relay(call, call.now)

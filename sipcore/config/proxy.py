@@ -13,7 +13,8 @@ class Proxy(Section, frozen=True):
 
     `timer_c`: RFC 3261 section 16.6; `relay`: who may send to foreign domains, our users or anyone;
     `recurse`: follow a 3xx; `tel_users`: a tel URI means the user with that number; `udp_limit`: bytes above
-    which a request goes over TCP where there is a listener for it, 0 for never.
+    which a request goes over TCP where there is a listener for it, 0 for never; `hide_users`: a user that
+    there is not gets 480, as one that is away does, not 404.
     """
 
     timer_c: Annotated[Seconds, Within(1, 3600)] = Seconds(180)
@@ -24,4 +25,5 @@ class Proxy(Section, frozen=True):
     relay: Literal["domains", "any"] = "domains"
     recurse: bool = False
     tel_users: bool = True
+    hide_users: bool = True
     udp_limit: Annotated[int, msgspec.Meta(ge=0, le=65_000)] = 1300

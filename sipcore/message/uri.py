@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import IPv6Address
 from typing import Self
 
 from sipcore.errors import ParseError
@@ -9,6 +11,7 @@ from sipcore.message.grammar import ESCAPED, HOSTPORT, SCHEME
 from sipcore.message.params import Params, join_params, parse_params
 
 MAX_PORT = 65535
+MAX_REFERENCE = 48  # bytes of "[ffff:...:255.255.255.255]"; more would not be kept in the cache either
 # Parameters that count in a comparison even when only one URI has them: four by the text of section 19.1.4,
 # transport by its examples.
 _ALWAYS = (b"user", b"ttl", b"method", b"maddr", b"transport")
@@ -55,6 +58,10 @@ class Uri:
         number = int(port) if port else None
         if number is not None and number > MAX_PORT:
             raise ParseError("Bad SIP URI: port over 65535")
+        if host[:1] == b"[":
+            if len(host) > MAX_REFERENCE:
+                raise ParseError("Bad SIP URI: not an IPv6 address")
+            host = _ipv6_reference(host)
         user, _, password = userinfo.partition(b":")
         return cls(
             scheme, user, password, host.lower(), number, parse_params(params) if semicolon else {}, headers
@@ -91,6 +98,17 @@ class Uri:
         port = b"" if self.port is None else b":%d" % self.port
         headers = b"?" + self.headers if self.headers else b""
         return self.scheme + b":" + user + self.host + port + join_params(self.params) + headers
+
+
+@lru_cache(1024)
+def _ipv6_reference(host: bytes) -> bytes:
+    """An IPv6 reference that is one. RFC 5118 section 4.10: old grammar made three colons of two."""
+    host = host.replace(b":::", b"::", 1)
+    try:
+        IPv6Address(host[1:-1].decode())
+    except ValueError:
+        raise ParseError("Bad SIP URI: not an IPv6 address") from None
+    return host
 
 
 def unescape(text: bytes) -> bytes:

@@ -35,6 +35,7 @@ class ProxySettings:
     recurse: bool = False  # follow a 3xx instead of passing it on, section 16.7 step 4
     tel_users: bool = True  # a tel URI means the user with that number in domains[0]; else it gets 416
     udp_limit: int = 1300  # bytes above which a request goes over TCP, section 18.1.1; 0: none
+    hide_users: bool = True  # who is unknown gets 480 like who is away, so that nobody can list our users
     flow_key: bytes = b""  # signs flow tokens (RFC 5626); the same on both nodes
 
 

@@ -119,6 +119,7 @@ def _proxy_settings(loaded: Loaded, domains: tuple[bytes, ...]) -> ProxySettings
         relay=proxy.relay,
         recurse=proxy.recurse,
         tel_users=proxy.tel_users,
+        hide_users=proxy.hide_users,
         udp_limit=proxy.udp_limit,
         flow_key=loaded.secret,
     )

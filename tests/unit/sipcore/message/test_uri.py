@@ -65,7 +65,20 @@ def test_a_uri_is_written_as_it_was_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"bob", b"sip:", b"sip:@h", b"sip:a@b@c", b"sip:2001:db8::1", b"sip:h:70000", b"sip:a b@h"]
+    "text",
+    [
+        b"",
+        b"bob",
+        b"sip:",
+        b"sip:@h",
+        b"sip:a@b@c",
+        b"sip:2001:db8::1",
+        b"sip:h:70000",
+        b"sip:a b@h",
+        b"sip:[1::2::3]",
+        b"sip:[::ffff:1.2.3.4.5]",
+        b"sip:[1]",
+    ],
 )
 def test_what_is_no_uri_is_refused(text: bytes) -> None:
     with pytest.raises(ParseError):

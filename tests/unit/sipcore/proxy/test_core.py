@@ -89,7 +89,7 @@ def test_a_strict_router_ahead_gets_its_own_uri_as_request_uri(bench: Bench) -> 
 @pytest.mark.parametrize(
     ("uri", "status"),
     [
-        (b"sip:nobody@example.test", "404"),
+        (b"sip:nobody@example.test", "480"),
         (b"sip:bob@elsewhere.test", "100"),
         (b"sip:example.test", "404"),
         (b"sip:bob@192.0.2.50:5070", "100"),
