@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from sipcore.message import Request, Response
+from sipcore.message import Request, Response, Uri
 from sipcore.message.status import METHODS
 from sipcore.proxy.branch import Branch
 from sipcore.proxy.call import Call
@@ -36,8 +36,9 @@ class DefaultRoutes:
             return
         proxy.check(call)
         along = proxy.loose_route(call)
-        if call.target_uri.scheme not in (b"sip", b"sips", b"tel"):
-            raise Refused(416)
+        scheme = call.target_uri.scheme
+        if scheme not in (b"sip", b"sips", b"tel") or (scheme == b"sips" and not proxy.listeners.secure):
+            raise Refused(416)  # sections 16.3 step 2 and 26.2.2
         if request.to_tag and along:
             self._follow(call)
             return
@@ -84,6 +85,13 @@ class DefaultRoutes:
             raise Refused(404, b"Domain not served here")
         proxy.relay(call, call.now)
 
+    def _absent(self, uri: Uri) -> Refused:
+        if not self._proxy.settings.hide_users and not self._proxy.is_user(uri):
+            return Refused(404)
+        if uri.scheme == b"sips":  # RFC 5630 section 6: there is no sips contact
+            return Refused(480, headers=((b"Warning", b'380 %b "SIPS Not Allowed"' % uri.host),))
+        return Refused(480)
+
     def _to_user(self, call: Call) -> None:
         proxy, uri = self._proxy, call.target_uri
         if not uri.user:
@@ -93,5 +101,5 @@ class DefaultRoutes:
             # section 21.5.2: 501 is for a method that nobody here knows
             raise Refused(404 if call.request.method in METHODS else 501)
         if not proxy.lookup(call):
-            raise Refused(480 if proxy.settings.hide_users or proxy.is_user(uri) else 404)
+            raise self._absent(uri)
         proxy.relay(call, call.now)

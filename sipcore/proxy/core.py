@@ -126,7 +126,9 @@ class Proxy(Admission):
         elif context is not None:
             self.originator.on_response(context, response, now)
             return
-        if tx is None or (tx.method == b"INVITE" and 200 <= response.status < 300):
+        if tx is None and now > self.stateless.strays_until:
+            self.stateless.dropped += 1  # RFC 6026 section 7.3, RFC 4320 section 4.2
+        elif tx is None or (tx.method == b"INVITE" and 200 <= response.status < 300):
             self.on_late(response, now)
 
     def on_timeout(self, tx: ClientTransaction, now: float) -> None:
@@ -210,10 +212,11 @@ class Proxy(Admission):
         """Section 16.5: the contacts of the user whom the Request-URI names; False: there are none."""
         uri = call.target_uri
         if uri.scheme != b"tel" and uri.host not in self.domains:  # an address of ours
-            uri = Uri(b"sip", uri.user, b"", self.settings.domains[0], params=uri.params)
-        bindings = self.location.find(uri, call.now)
-        call.groups += serial_groups(targets_of(bindings), self.settings.max_branches) if bindings else []
-        return bool(bindings)
+            uri = Uri(uri.scheme, uri.user, b"", self.settings.domains[0], params=uri.params)
+        targets = targets_of(self.location.find(uri, call.now), secure=uri.scheme == b"sips")
+        if targets:
+            call.groups += serial_groups(targets, self.settings.max_branches)
+        return bool(targets)
 
     def append_branch(
         self, call: Call, uri: bytes = b"", *, q: float = 1.0, received: Hop | None = None

@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from sipcore.location.binding import Binding
+from sipcore.proxy.listeners import SECURE_TRANSPORTS
 from sipcore.transport.layer import Hop
 
 
@@ -17,9 +18,26 @@ class Target(NamedTuple):
     q: float = 1.0
 
 
-def targets_of(bindings: Iterable[Binding]) -> list[Target]:
-    """The contacts of an address-of-record as targets, in the same order."""
-    return [Target(b.uri, b.path, b.received, b.q) for b in bindings]
+def targets_of(bindings: Iterable[Binding], *, secure: bool) -> list[Target]:
+    """The contacts of an address-of-record as targets, in the same order; `secure`: for a sips URI.
+
+    RFC 5630 section 4: a sips URI reaches sips contacts only; a sip URI reaches them as sip, over the
+    connection that they have.
+    """
+    targets = [Target(b.uri, b.path, b.received, b.q) for b in bindings]
+    if secure:
+        return [target for target in targets if _is_secure(target)]
+    return [_downgraded(target) if target.uri.startswith(b"sips:") else target for target in targets]
+
+
+def _is_secure(target: Target) -> bool:
+    if target.received is not None and target.received.transport not in SECURE_TRANSPORTS:
+        return False
+    return target.uri.startswith(b"sips:")
+
+
+def _downgraded(target: Target) -> Target:
+    return target if target.received is None else target._replace(uri=b"sip:" + target.uri[5:])
 
 
 def serial_groups(targets: list[Target], limit: int) -> list[list[Target]]:

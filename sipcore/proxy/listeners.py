@@ -10,6 +10,8 @@ from sipcore.proxy.settings import Listener
 from sipcore.resolver.locate import DEFAULT_PORTS, SECURE, Candidate
 from sipcore.transport.layer import Hop
 
+SECURE_TRANSPORTS = frozenset({"tls", "wss"})
+
 
 class Listeners:
     """The listeners in the order of Hop.listener, with what of each one stands in messages."""
@@ -25,6 +27,9 @@ class Listeners:
         self._first = {kind: self._kinds.index(kind) for kind in self._kinds}
         self._exact = {(*sent_by, own.transport): n for n, (sent_by, own) in self._numbered()}
         self._places = {sent_by: n for n, (sent_by, _) in reversed(self._numbered())}
+        transports = [own.transport for own in self.all]
+        self._usual = "udp" if "udp" in transports or not transports else transports[0]
+        self.secure = not SECURE_TRANSPORTS.isdisjoint(transports)  # whether a sips URI can be served
         self.direct = lru_cache(maxsize=8192)(self._direct)
 
     def sending(self, host: str, transport: str, incoming: int) -> int | None:
@@ -69,9 +74,10 @@ class Listeners:
         if parsed.scheme == b"sips":
             transport = SECURE.get(transport, "tls")
         elif not transport:
-            transport = "udp"  # RFC 3263 section 4.1
+            transport = self._usual  # RFC 3263 section 4.1
         port = parsed.port or DEFAULT_PORTS.get(transport, 5060)
-        return self.hop(Candidate(host, port, transport), incoming)
+        name = host if transport in SECURE_TRANSPORTS else ""
+        return self.hop(Candidate(host, port, transport, name), incoming)
 
     def _numbered(self) -> list[tuple[int, tuple[tuple[bytes, int], Listener]]]:
         return list(enumerate(zip(self.sent_by, self.all, strict=True)))

@@ -1,5 +1,7 @@
 """Sans-IO: forwarding without a transaction, RFC 3261 section 16.11: ACK, stray responses, lone CANCEL."""
 
+from math import inf
+
 from sipcore.errors import ParseError
 from sipcore.message import Request, Response, Via, build_cancel, build_response
 from sipcore.proxy.best_response import relayed
@@ -22,7 +24,8 @@ class Stateless:
         self._listeners = listeners
         self._sending = sending
         self.dropped = 0  # messages that lead nowhere: strangers' responses, ACKs without a way
-        self.stray_responses = 0
+        self.stray_responses = 0  # that were passed on
+        self.strays_until = -inf  # after a takeover: the dead master's transactions were not all replicated
 
     def relay(self, call: Call, groups: list[list[Target]], now: float) -> bool:
         """A request to all of its targets; False when none of them can be reached."""
