@@ -124,6 +124,7 @@ class SipCore:
 
     def on_flow_closed(self, hop: Hop, now: float) -> None:
         """The connection `hop.flow` has ended, whoever ended it."""
+        self.location.on_flow_closed(hop.flow, now)
 
     def take(self) -> list[Send]:
         """What is to be sent now, in order; it is yours."""

@@ -4,13 +4,13 @@ from enum import IntEnum
 from math import inf
 from typing import TYPE_CHECKING
 
+from sipcore.proxy.edits import Change, HeaderEdit
 from sipcore.proxy.forking import Target
 from sipcore.resolver.locate import Candidate
 from sipcore.transaction.machine import ClientTransaction
 from sipcore.transport.layer import Hop
 
 if TYPE_CHECKING:
-    from sipcore.proxy.call import HeaderEdit
     from sipcore.proxy.response_context import ResponseContext
 
 
@@ -55,6 +55,10 @@ class Branch:
         self.index = 0  # addresses tried before this one
         self.candidate: Candidate | None = None  # the address that is tried now, if a name led to it
         self.candidates: list[Candidate] = []  # still to be tried, RFC 3263 section 4.3
+
+    def change_header(self, name: bytes, value: bytes) -> None:
+        """Give the first line of that header another value in this copy, or add it."""
+        self.edits = [*(self.edits or ()), HeaderEdit(Change.REPLACE, name, value)]
 
     def located(self, candidates: list[Candidate], now: float) -> None:
         """The resolver has found where the target is."""

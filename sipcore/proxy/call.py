@@ -1,9 +1,9 @@
 """Sans-IO: a request on its way through the routes, and what the routes are told."""
 
-from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from sipcore.message import Edit, Request, Response, Uri
+from sipcore.message import Request, Response, Uri
+from sipcore.proxy.edits import Change, HeaderEdit
 from sipcore.proxy.forking import Target
 from sipcore.proxy.record_route import NO_ROUTES, RouteInfo
 from sipcore.transaction.machine import ServerTransaction
@@ -12,37 +12,6 @@ from sipcore.transport.layer import Hop
 if TYPE_CHECKING:
     from sipcore.proxy.branch import Branch
     from sipcore.proxy.response_context import ResponseContext
-
-
-class Change(IntEnum):
-    """What a header edit does; the numbers stand on the replication wire."""
-
-    APPEND = 0
-    INSERT = 1  # above the first line of that header
-    REPLACE = 2  # the value of the first line
-    REMOVE = 3  # every line
-    BODY = 4  # `name` is the Content-Type, `value` the body
-
-
-class HeaderEdit(NamedTuple):
-    """A change that is made to each copy of the request when it is written."""
-
-    change: int
-    name: bytes
-    value: bytes = b""
-
-    def apply(self, edit: Edit) -> None:
-        """Make it."""
-        if self.change == Change.APPEND:
-            edit.append(self.name, self.value)
-        elif self.change == Change.INSERT:
-            edit.insert_first(self.name, self.value)
-        elif self.change == Change.REPLACE:
-            edit.replace(self.name, self.value)
-        elif self.change == Change.REMOVE:
-            edit.remove(self.name)
-        else:
-            edit.body(self.name, self.value)
 
 
 class Call:

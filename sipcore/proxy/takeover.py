@@ -6,8 +6,9 @@ from sipcore.errors import ParseError
 from sipcore.message import Request, parse
 from sipcore.proxy.branch import Branch, BranchState, Cancel
 from sipcore.proxy.branch_id import loop_mark
-from sipcore.proxy.call import Call, HeaderEdit
+from sipcore.proxy.call import Call
 from sipcore.proxy.core import RECORD_ROUTED, Proxy
+from sipcore.proxy.edits import HeaderEdit
 from sipcore.proxy.forking import Target
 from sipcore.proxy.response_context import ResponseContext
 from sipcore.resolver.locate import Candidate

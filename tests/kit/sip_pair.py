@@ -9,6 +9,7 @@ from enum import Enum
 
 import msgspec
 
+from sipcore.auth.digest import DigestAuth
 from sipcore.core import SipCore
 from sipcore.dialog.table import DialogTable
 from sipcore.location.binding import Binding
@@ -16,6 +17,7 @@ from sipcore.location.replica import LocationReplica
 from sipcore.location.table import LocationTable
 from sipcore.phone.agent import Phone
 from sipcore.proxy import Listener, ProxySettings
+from sipcore.proxy.sending import Locates
 from sipcore.registrar import Registrar, RegistrarSettings
 from sipcore.replication.capability import Capability, Kind, Record
 from sipcore.replication.journal import Journal
@@ -43,7 +45,15 @@ class Crash(Enum):
 class Node:
     """One core with its tables."""
 
-    def __init__(self, name: str, settings: ProxySettings = SETTINGS, now: float = 0.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: ProxySettings = SETTINGS,
+        now: float = 0.0,
+        *,
+        resolver: Locates | None = None,
+        auth: DigestAuth | None = None,
+    ) -> None:
         self.gate = RoleGate(name)
         self.wheel = TimerWheel(now=now)
         self.journal = Journal(self.gate)
@@ -51,7 +61,15 @@ class Node:
         self.dialogs = DialogTable(self.wheel, self.journal)
         self.registrar = registrar = Registrar(RegistrarSettings(frozenset({DOMAIN})), self.location, None)
         self.core = SipCore(
-            settings, self.gate, self.location, registrar, self.dialogs, self.journal, wheel=self.wheel
+            settings,
+            self.gate,
+            self.location,
+            registrar,
+            self.dialogs,
+            self.journal,
+            wheel=self.wheel,
+            resolver=resolver,
+            auth=auth,
         )
         self.capabilities: dict[int, Capability] = {c.kind: c for c in self.core.capabilities}
         self.capabilities[Kind.CONTACT] = LocationReplica(self.location)
@@ -82,11 +100,12 @@ class SipPair:
     crash_at: int = -1  # which datagram or timer (counted from 0) the master dies at
     crash: Crash = Crash.DEAF
     gap: float = 0.05  # seconds from the crash to the takeover
+    resolver: Locates | None = None
     outbox: list[Send] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.a = Node("a", self.settings)
-        self.b = Node("b", self.settings)
+        self.a = Node("a", self.settings, resolver=self.resolver)
+        self.b = Node("b", self.settings, resolver=self.resolver)
         self.master: Node | None = self.a
         self.steps = 0  # inputs that the master had so far
         self._take_over_at: float | None = None

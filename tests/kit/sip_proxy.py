@@ -1,8 +1,10 @@
 """Sans-IO: one SIP core as master in virtual time, and the messages of callers and callees by hand."""
 
+from sipcore.auth.digest import DigestAuth
 from sipcore.location.binding import Binding
 from sipcore.message import Request, Response, build_response, parse
 from sipcore.proxy import ProxySettings
+from sipcore.proxy.sending import Locates
 from sipcore.role import Role
 from sipcore.transport.layer import Hop, Send
 from tests.kit.sip_messages import parsed_request, request
@@ -15,16 +17,31 @@ VIA = b"SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-1"
 class Bench:
     """`say` feeds a message and returns what the core sends upon it."""
 
-    def __init__(self, settings: ProxySettings = SETTINGS) -> None:
+    def __init__(
+        self,
+        settings: ProxySettings = SETTINGS,
+        *,
+        resolver: Locates | None = None,
+        auth: DigestAuth | None = None,
+    ) -> None:
         self.now = 0.0
-        self.node = Node("a", settings)
+        self.node = Node("a", settings, resolver=resolver, auth=auth)
         self.core = self.node.core
         self.core.on_role(Role.MASTER, 1, 0.0)
 
-    def register(self, user: bytes, host: str, *, q: float = 1.0, path: tuple[bytes, ...] = ()) -> None:
+    def register(
+        self,
+        user: bytes,
+        host: str,
+        *,
+        q: float = 1.0,
+        path: tuple[bytes, ...] = (),
+        uri: bytes = b"",
+        received: Hop | None = None,
+    ) -> None:
         """A contact of a user."""
-        uri = b"sip:%b@%b:5060" % (user, host.encode())
-        binding = Binding(uri, call_id=uri, cseq=1, expires_at=1e6, q=q, path=path)
+        uri = uri or b"sip:%b@%b:5060" % (user, host.encode())
+        binding = Binding(uri, call_id=uri, cseq=1, expires_at=1e6, q=q, path=path, received=received)
         self.node.location.save(b"sip:%b@example.test" % user, binding, self.now)
 
     def say(self, data: bytes, source: Hop = CALLER) -> list[Request | Response]:
