@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from sipcore.proxy.branch import Branch
     from sipcore.proxy.response_context import ResponseContext
 
+__all__ = ["Call", "Change", "HeaderEdit", "Routes"]
+
 
 class Call:
     """A request on its way: the operations of `Proxy` read and change it; the routes decide which.
