@@ -5,6 +5,7 @@ Exit codes: 0 done (or ready), 1 refused (or not ready, or no good answer), 2 wr
 """
 
 import json
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 import typer
 from rich.console import Console
+from rich.live import Live
 from rich.markup import escape
 
 from sipcore import views
@@ -60,11 +62,16 @@ def status(
     socket: SocketOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Exit 1 unless the core is ready.")] = False,
 ) -> None:
     """Show role, epoch, readiness, what the core holds, and its counters."""
-    state = _ask(lambda: _client(socket, config).get("/v1/status"))
-    _show(state, views.status, as_json=as_json)
+    client = _client(socket, config)
+    state = _ask(lambda: client.get("/v1/status"))
+    if watch and not as_json:
+        _watch(client, state)
+    else:
+        _show(state, views.status, as_json=as_json)
     if check and not state["ready"]:
         raise typer.Exit(REFUSED)
 
@@ -249,6 +256,13 @@ def _ask(request: Callable[[], Any]) -> Any:
         _fail(str(error), UNREACHABLE)
     except RefusedError as error:
         _fail(f"refused: {error}", REFUSED)
+
+
+def _watch(client: ControlClient, state: Any) -> None:
+    with suppress(KeyboardInterrupt), Live(views.status(state), console=out, refresh_per_second=4) as live:
+        while True:
+            time.sleep(0.25)
+            live.update(views.status(_ask(lambda: client.get("/v1/status"))))
 
 
 def _follow(client: ControlClient, target: str, ladder: Ladder, *, as_json: bool) -> None:

@@ -190,6 +190,7 @@ class SipCore:
 
     def _refuse(self, error: ParseError, source: Hop, now: float) -> None:
         self.bad += 1
+        self.layer.traffic.on_unreadable(error.reason)
         request = error.partial
         if not isinstance(request, Request) or not may_answer(source):
             return

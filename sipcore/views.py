@@ -7,6 +7,12 @@ from rich.table import Column, Table
 
 Json = Mapping[str, object]
 
+_TRAFFIC = {
+    "requests": "requests_received",
+    "responses": "responses_received",
+    "answers sent": "responses_sent",
+    "unreadable": "parse_errors",
+}
 _COLOURS = {"MASTER": "bold green", "BACKUP": "cyan"}
 
 
@@ -20,12 +26,21 @@ def status(state: Json) -> Table:
     for name in ("contacts", "dialogs", "transactions"):
         table.add_row(name, str(state[name]))
     table.add_row("process", f"{state['pid']}, up {state['uptime']} s, message form: {state['form']}")
+    traffic = state.get("traffic")
+    if isinstance(traffic, dict):
+        for title, name in _TRAFFIC.items():
+            table.add_row(title, _counted(traffic[name]))
     counters = state["counters"]
-    if isinstance(counters, dict):
-        table.add_row(
-            "counters", "\n".join(f"{name.replace('_', ' ')} {n}" for name, n in counters.items() if n)
-        )
+    table.add_row("counters", _counted(counters, "\n"))
     return table
+
+
+def _counted(counts: object, between: str = ", ") -> str:
+    """What is not zero."""
+    if not isinstance(counts, dict):
+        return "-"
+    found = [f"{escape(str(name).replace('_', ' '))} {count}" for name, count in counts.items() if count]
+    return between.join(found) or "none"
 
 
 def rows(records: Sequence[Json], columns: Sequence[str]) -> Table:

@@ -9,10 +9,14 @@ from sipcore.control.commands import Json, RoleOrder, location_rows
 from sipcore.message.limits import exceeded
 from sipcore.replication.link import ReplicationLink
 from sipcore.server.assemble import Parts
+from sipcore.server.histogram import Histogram
 from sipcore.server.sockets import transport_counters
 from sipcore.server.tracing import Tracing
 from sipcore.transport.layer import Send
 from sipcore.transport.transports import Transports
+
+BATCH_SECONDS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+BATCH_MESSAGES = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Answers:
@@ -39,6 +43,8 @@ class Answers:
         self.tap = tracing.tap
         self.reload = reload
         self._started_at = started_at
+        self.batch_seconds = Histogram(BATCH_SECONDS)
+        self.batch_messages = Histogram(BATCH_MESSAGES)
         self.ready = False
         self.failures = 0  # datagrams and timers that broke the core
 
@@ -59,6 +65,11 @@ class Answers:
             "transactions": self._parts.core.transaction_count,
             "connections": self._transports.streams.table.by_transport,
             "bans": len(self._transports.admission.bans),
+            "traffic": {
+                **self._parts.core.layer.traffic.rows(),
+                "batch_seconds": self.batch_seconds.rows(),
+                "batch_messages": self.batch_messages.rows(),
+            },
             "counters": {
                 **self._parts.core.counters,
                 **self._parts.resolver.counters,

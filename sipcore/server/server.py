@@ -131,6 +131,8 @@ class Server:
         if self._core.bad != self._bad_seen:
             self._note_bad_input(now, batch[-1][1], broken=False)
         self._flush(now)
+        self._answers.batch_messages.observe(len(batch))
+        self._answers.batch_seconds.observe(time.monotonic() - now)
 
     def _flush(self, now: float) -> None:
         """Tell the peers what changed, then send: what promises something only when a standby has it."""

@@ -14,6 +14,7 @@ from sipcore.transaction.machine import ClientTransaction, ServerTransaction, Tr
 from sipcore.transaction.non_invite_client import NonInviteClient
 from sipcore.transaction.non_invite_server import NonInviteServer
 from sipcore.transaction.timers import TimerValues
+from sipcore.transaction.traffic import OTHER, Traffic
 from sipcore.transport.layer import Hop, Send, default_port, may_answer, receive_fixup, response_hop
 
 __all__ = ["ClientTransaction", "ServerTransaction", "TransactionLayer", "TransactionUser"]
@@ -49,6 +50,7 @@ class TransactionLayer:
         self.limit = limit  # server transactions; a request above it gets 503
         self.overloaded = 0  # requests that got it
         self.active = True  # False on a BACKUP: nothing may be sent
+        self.traffic = Traffic()
         self.servers: dict[bytes, ServerTransaction] = {}
         self.clients: dict[bytes, ClientTransaction] = {}
 
@@ -61,6 +63,7 @@ class TransactionLayer:
     def receive(self, message: Request | Response, source: Hop, now: float) -> None:
         """A message from the network; `source` is where it came from and the listener it came to."""
         if isinstance(message, Response):
+            self.traffic.responses[message.status // 100] += 1
             tx = self.clients.get(client_key(message.branch, message.method))
             if tx is None:
                 self.user.on_response(None, message, now)
@@ -142,9 +145,12 @@ class TransactionLayer:
 
     def _receive_request(self, request: Request, source: Hop, now: float) -> None:
         method = request.method
+        counts = self.traffic.requests
+        counts[method if method in counts else OTHER] += 1
         key = server_key(request, self._INVITE_OF.get(method, method))
         tx = self.servers.get(key)
         if tx is not None:
+            self.traffic.retransmissions += method != b"ACK"
             tx.on_request(request, source, now)
             return
         invite = self.servers.get(server_key(request, b"INVITE")) if method == b"CANCEL" else None

@@ -6,6 +6,7 @@ from typing import Protocol
 from sipcore.message import Request, Response, parse
 from sipcore.timers import Timer, TimerWheel
 from sipcore.transaction.timers import TimerValues
+from sipcore.transaction.traffic import Traffic
 from sipcore.transport.layer import Hop, Send
 
 
@@ -40,6 +41,7 @@ class Transaction:
         if self.ends_at <= now:
             self._on_end_timer(now)
         elif self.resend_at <= now:
+            self._owner.traffic.resent += 1
             self._on_resend_timer(now)
         else:
             self._arm()
@@ -134,6 +136,7 @@ class ServerTransaction(Transaction):
 
     def _send_last(self) -> None:
         if self.last_response:
+            self._owner.traffic.sent[self.last_status // 100] += 1
             self._owner.outbox.append(Send(self.last_response, self.hop, self.hold))
 
 
@@ -169,6 +172,7 @@ class Owner(Protocol):
     wheel: TimerWheel
     outbox: list[Send]
     timers: TimerValues
+    traffic: Traffic
     user: TransactionUser
 
     def forget(self, tx: Transaction) -> None:

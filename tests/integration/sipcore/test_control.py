@@ -105,6 +105,22 @@ def test_the_metrics_are_those_of_the_status(core: CoreProcess) -> None:
     assert 'sipcore_events_total{event="received"} 0.0' in text
 
 
+def test_traffic_is_counted_by_method_class_and_reason(core: CoreProcess) -> None:
+    core.role("MASTER", 1)
+    with LivePhones((core.address, core.port), "alice") as phones:
+        phones.register("alice")
+        phones.wire.socket.sendto(b"OPTIONS sip:a SIP/2.0\r\n\r\n", (core.address, core.port))
+        wait_for(lambda: bool(core.status()["traffic"]["parse_errors"]), "bad input is counted")
+    traffic = core.status()["traffic"]
+    assert traffic["requests_received"]["REGISTER"] == 2
+    assert (traffic["responses_sent"]["2xx"], traffic["responses_sent"]["4xx"]) == (1, 1)
+    assert traffic["parse_errors"] == {"Missing Via": 1}
+    assert sum(traffic["batch_messages"]["counts"]) == 3
+    shown = core.cli("status").stdout
+    assert "REGISTER 2" in shown
+    assert "Missing Via 1" in shown
+
+
 def test_a_second_core_on_the_same_run_dir_refuses(core: CoreProcess) -> None:
     result = sipcore("run", str(core.config))
     assert result.returncode == 2
