@@ -85,6 +85,10 @@ class LocationTable:
         for shard in self._shards:
             yield from shard
 
+    def shard(self, number: int) -> list[tuple[bytes, AorRecord]]:
+        """The AORs of one shard, for who goes through the whole table in small steps."""
+        return list(self._shards[number].items())
+
     # Changes made here (MASTER)
 
     def save(self, aor: bytes, binding: Binding, now: float) -> None:

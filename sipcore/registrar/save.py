@@ -14,10 +14,11 @@ from sipcore.errors import ParseError
 from sipcore.location.binding import NAT, Binding
 from sipcore.location.table import LocationTable
 from sipcore.message import NameAddr, Request, Uri, build_response
+from sipcore.nat.detect import nat_uac_test
 from sipcore.proxy.branch_id import own_tag
 from sipcore.registrar.contact import Contact, Header, Refused, contact_header, parse_contact, seconds
 from sipcore.registrar.settings import Matching, MaxContactsPolicy, PathMode, RegistrarSettings
-from sipcore.transport.layer import DEFAULT_PORT, Hop
+from sipcore.transport.layer import Hop
 
 _MAX_AGENTS = 1024  # spellings of User-Agent that are kept once for all
 
@@ -173,7 +174,10 @@ class _Update:
         self.headers: list[Header] = []
         self._path = self._read_path() if b"path" in request.names else ()
         # with a Path the NAT, if any, and the connection are the business of the first proxy on it
-        self._received, self._flags = (None, 0) if self._path else _received(request, source)
+        nated = not self._path and nat_uac_test(request, source, self._settings.nat_tests)
+        self._flags = NAT if nated else 0
+        # reached where the REGISTER came from: through the NAT, or over its connection
+        self._received = source if nated or (source.transport != "udp" and not self._path) else None
         record = self._location.record(aor)
         self._known = record.bindings if record is not None else {}
         self._changes: dict[bytes, Binding | None] = {}  # by key; None: it goes
@@ -314,16 +318,6 @@ def check_order(request: Request, binding: Binding) -> None:
     """Section 10.3 step 7: within one Call-ID the CSeq only grows."""
     if binding.call_id == request.call_id and request.cseq < binding.cseq:
         raise Refused(400, b"CSeq is lower than that of an earlier REGISTER")
-
-
-def _received(request: Request, source: Hop) -> tuple[Hop | None, int]:
-    """Where it is reached when not at its Contact, and whether because of a NAT."""
-    via = request.top_via
-    host = via.host.strip(b"[]").decode("latin-1")
-    if source.transport == "udp":
-        nat = host != source.host or (via.port or DEFAULT_PORT) != source.port
-        return (source, NAT) if nat else (None, 0)
-    return source, NAT if host != source.host else 0
 
 
 def _has_ob(path: tuple[bytes, ...]) -> bool:

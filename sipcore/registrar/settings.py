@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sipcore.nat.detect import DEFAULT_TESTS
+
 
 class MaxContactsPolicy(StrEnum):
     """What becomes of a REGISTER with which an AOR would have too many contacts."""
@@ -41,4 +43,5 @@ class RegistrarSettings:
     service_route: tuple[bytes, ...] = ()  # RFC 3608: values for the 200
     outbound: bool = True  # RFC 5626
     flow_timer: int = 120  # seconds between keepalives that we ask for, RFC 5626 section 4.4.1; 0: none
+    nat_tests: int = DEFAULT_TESTS  # bits of NatTest, any of which means that the phone is behind NAT
     third_party: frozenset[bytes] = frozenset()  # users who may register others, RFC 3261 section 10.2

@@ -15,6 +15,7 @@ from sipcore.files import Loaded
 from sipcore.location.aor import AorRules
 from sipcore.location.gruu import Gruus
 from sipcore.location.table import LocationTable
+from sipcore.nat.detect import NatTest
 from sipcore.registrar import Matching, MaxContactsPolicy, PathMode, RegistrarSettings
 from sipcore.replication.journal import Journal
 from sipcore.role import RoleGate
@@ -58,6 +59,7 @@ def registrar_settings(config: SipcoreConfig) -> RegistrarSettings:
         service_route=tuple(f"<{route.strip('<>')}>".encode() for route in table.service_route),
         outbound=table.outbound,
         flow_timer=int(table.flow_timer),
+        nat_tests=sum({NatTest.of(name) for name in config.nat.detect}),
         third_party=frozenset(user.encode() for user in table.third_party_users),
     )
 
