@@ -86,7 +86,11 @@ def location(
     """Show the registered contacts; exit 1 when the address asked for has none."""
     target = "/v1/location" + (f"?aor={quote(aor, safe='')}" if aor else "")
     records = _ask(lambda: _client(socket, config).get(target))
-    _show(records, lambda found: views.rows(found, ("aor", "contact", "expires")), as_json=as_json)
+    _show(
+        records,
+        lambda found: views.rows(found, ("aor", "contact", "expires", "state", "last_seen")),
+        as_json=as_json,
+    )
     if aor and not records:
         raise typer.Exit(REFUSED)
 

@@ -1,6 +1,7 @@
 """Sans-IO: the SIP core of one node: its layers put together, datagrams in, datagrams out."""
 
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 
 from sipcore.auth.digest import DigestAuth
@@ -60,7 +61,6 @@ class SipCore:
     ) -> None:
         self.gate = gate
         self.location = location
-        self.registrar = registrar
         self.dialogs = dialogs
         self.wheel = wheel
         self.outbox: list[Send] = []
@@ -78,6 +78,7 @@ class SipCore:
         self.capabilities: tuple[Capability, ...] = (self._dialogs, self._transactions)
         for capability in self.capabilities:
             journal.register(capability)
+        self.followers: list[Callable[[Role, float], None]] = []  # who else hears of a new role, last
         self._queue: deque[tuple[float, bytes, Hop]] = deque()
         self._is_master = gate.is_master
         self.received = 0  # datagrams
@@ -154,6 +155,8 @@ class SipCore:
             self._dialogs.stand_by(old_epoch, now)
             self._transactions.stand_by(old_epoch, now)
             self.layer.silence()
+        for follower in self.followers:
+            follower(role, now)
 
     @property
     def dialog_count(self) -> int:

@@ -6,9 +6,10 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 
 from sipcore.errors import ParseError, SipcoreError
-from sipcore.location.binding import Binding
+from sipcore.location.binding import FLOW_GONE, NAT, Binding
 from sipcore.location.table import LocationTable
 from sipcore.message import Uri
+from sipcore.nat.keepalive import Keepalive, Ping
 from sipcore.role import Role
 from sipcore.transport.trace import Tap
 
@@ -88,32 +89,55 @@ def event_line(event: str | None, status: Json) -> bytes:
     return msgspec.json.encode(fields) + b"\n"
 
 
-def location_rows(table: LocationTable, aor: str | None, now: float) -> list[Json]:
+def location_rows(
+    table: LocationTable, aor: str | None, now: float, keepalive: Keepalive | None = None
+) -> list[Json]:
     """The contacts that can be reached, of one AOR ("user@domain" or a SIP URI) or of all."""
     if aor is None:
         wanted: Iterable[bytes] = table.aors()
     else:
         try:
-            wanted = [Uri.parse((aor if ":" in aor else f"sip:{aor}").encode()).aor()]
+            wanted = [table.aor(Uri.parse((aor if ":" in aor else f"sip:{aor}").encode()))]
         except ParseError as error:
             raise BadRequestError(f"aor: {aor!r} is not a SIP URI: {error}") from error
-    return [_contact_row(key, binding, now) for key in wanted for binding in table.lookup(key, now)]
+    return [
+        _contact_row(key, binding, now, keepalive.ping_of(key, binding.key) if keepalive else None)
+        for key in wanted
+        for binding in table.lookup(key, now)
+    ]
 
 
-def _contact_row(aor: bytes, binding: Binding, now: float) -> Json:
+def _contact_row(aor: bytes, binding: Binding, now: float, ping: Ping | None) -> Json:
     received = binding.received
+    seen = max(ping.last_seen, binding.updated_at) if ping is not None else binding.updated_at
     return {
         "aor": text(aor),
         "contact": text(binding.uri),
         "expires": round(binding.expires_at - now, 1),
         "q": binding.q,
-        "received": f"{received.host}:{received.port}" if received else None,
+        "state": _state(binding),
+        "received": f"{received.transport}:{received.host}:{received.port}" if received else None,
         "path": [text(uri) for uri in binding.path],
+        "last_seen": round(now - seen, 1),
+        "rtt_ms": round(ping.rtt * 1000, 1) if ping is not None and ping.rtt is not None else None,
+        "pings_lost": ping.lost if ping is not None else None,
+        "instance": text(binding.instance) or None,
+        "reg_id": binding.reg_id or None,
+        "params": text(binding.params),
         "call_id": text(binding.call_id),
         "cseq": binding.cseq,
         "user_agent": text(binding.user_agent),
         "epoch": binding.epoch,
     }
+
+
+def _state(binding: Binding) -> str:
+    """Whether and how the phone is reached."""
+    if binding.flags & FLOW_GONE:
+        return "waits for a new connection"
+    if binding.flags & NAT:
+        return "behind NAT"
+    return "direct" if binding.received is None else "over its connection"
 
 
 def text(value: bytes) -> str:

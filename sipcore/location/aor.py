@@ -14,7 +14,8 @@ class AorRules:
     """What of a URI counts; names of domains in lower case.
 
     `aliases`: an alias domain to the domain that it stands for. `ignore_case`: Alice and alice are one user
-    (RFC 3261 section 19.1.4 says that they are two). `tel_domain`: where `tel:+49...` is a user, if anywhere.
+    (RFC 3261 section 19.1.4 says that they are two). `tel_domain`: where a tel URI is a user, if anywhere; a
+    local number is one in the domain of its phone-context.
     """
 
     aliases: Mapping[bytes, bytes] = field(default_factory=dict)
@@ -26,9 +27,10 @@ class AorRules:
         user, host = uri.user, uri.host
         if uri.scheme == b"tel":
             user = user.translate(None, _SEPARATORS)
-            if not self.tel_domain or not user.startswith(b"+"):  # a local number means nothing elsewhere
+            if not self.tel_domain:
                 return b"tel:" + user
-            host = self.tel_domain
+            context = uri.params.get(b"phone-context") or b""  # RFC 3966 section 5.1.5: of a local number
+            host = context.lower() if context and not context.startswith(b"+") else self.tel_domain
         user = unescape(user)
         if self.ignore_case:
             user = user.lower()

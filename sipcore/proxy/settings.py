@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from sipcore.auth.digest import Pending
+from sipcore.nat.detect import DEFAULT_TESTS
 
 Header = tuple[bytes, bytes]
 
@@ -36,6 +37,7 @@ class ProxySettings:
     tel_users: bool = True  # a tel URI means the user with that number in domains[0]; else it gets 416
     udp_limit: int = 1300  # bytes above which a request goes over TCP, section 18.1.1; 0: none
     hide_users: bool = True  # who is unknown gets 480 like who is away, so that nobody can list our users
+    nat_tests: int = DEFAULT_TESTS  # which callers get an alias in their Contact (bits of NatTest); 0: nobody
     flow_key: bytes = b""  # signs flow tokens (RFC 5626); the same on both nodes
 
 

@@ -74,6 +74,11 @@ class Answers:
                 **self._parts.core.counters,
                 **self._parts.resolver.counters,
                 "contacts_expired": self._parts.location.expired,
+                "pings_sent": self._parts.keepalive.sent,
+                "pings_answered": self._parts.keepalive.answered,
+                "contacts_unanswered": self._parts.keepalive.removed,
+                "auth_failures": self._parts.auth.failures.total,
+                "auth_unavailable": self._parts.auth.unavailable,
                 "failures": self.failures,
                 **{f"over_{name}": count for name, count in exceeded.items()},
                 **transport_counters(self._transports),
@@ -85,7 +90,7 @@ class Answers:
 
     def location(self, aor: str | None) -> Sequence[Json]:
         """The registered contacts."""
-        return location_rows(self._parts.location, aor, time.monotonic())
+        return location_rows(self._parts.location, aor, time.monotonic(), self._parts.keepalive)
 
     def dialogs(self) -> Sequence[Json]:
         """The calls."""

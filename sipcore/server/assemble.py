@@ -15,6 +15,7 @@ from sipcore.files import Loaded
 from sipcore.location.replica import LocationReplica
 from sipcore.location.table import LocationTable
 from sipcore.message import limits
+from sipcore.nat.keepalive import Keepalive
 from sipcore.proxy import Listener, ProxySettings
 from sipcore.registrar import Registrar
 from sipcore.replication.journal import Journal
@@ -23,7 +24,7 @@ from sipcore.replication.semi_sync import SemiSync
 from sipcore.resolver.locate import Resolver
 from sipcore.role import RoleGate
 from sipcore.server.names import make_resolver
-from sipcore.server.registration import digest_auth, location_table, registrar_settings
+from sipcore.server.registration import digest_auth, keepalive, location_table, nat_tests, registrar_settings
 from sipcore.timers import TimerWheel
 from sipcore.transport.layer import Send
 
@@ -38,6 +39,7 @@ class Parts:
     auth: DigestAuth
     resolver: Resolver
     core: SipCore
+    keepalive: Keepalive
 
 
 def assemble(loaded: Loaded, now: float) -> Parts:
@@ -63,7 +65,7 @@ def assemble(loaded: Loaded, now: float) -> Parts:
         auth=auth,
         resolver=resolver,
     )
-    return Parts(gate, journal, location, auth, resolver, core)
+    return Parts(gate, journal, location, auth, resolver, core, keepalive(config, core))
 
 
 def replication_link(
@@ -121,5 +123,6 @@ def _proxy_settings(loaded: Loaded, domains: tuple[bytes, ...]) -> ProxySettings
         tel_users=proxy.tel_users,
         hide_users=proxy.hide_users,
         udp_limit=proxy.udp_limit,
+        nat_tests=nat_tests(config) if config.nat.contact_alias else 0,
         flow_key=loaded.secret,
     )

@@ -24,6 +24,7 @@ from sipcore.role import Role
 from sipcore.server.answers import Answers
 from sipcore.server.assemble import assemble, replication_link
 from sipcore.server.names import make_dns
+from sipcore.server.registration import ban_brute_force, start_users, stop_users
 from sipcore.server.reload import Reloads
 from sipcore.server.sockets import make_transports, reload_certificates
 from sipcore.server.tracing import Tracing
@@ -50,6 +51,7 @@ class Server:
         self._transports = make_transports(
             loaded.config, TransportEvents(self._on_batch, self._on_unsent, self._on_flows_closed)
         )
+        ban_brute_force(loaded.config, self._parts.auth, self._transports.admission.bans)
         self._dns = make_dns(loaded.config, self._parts.resolver, self._on_answered)
         callbacks = LinkCallbacks[Send](self._send, self._on_newer_master, self._on_sync)
         self._link = replication_link(loaded, self._parts, callbacks)
@@ -94,6 +96,7 @@ class Server:
                 listen = self._link.settings.listen
                 raise ConfigError(f"replication.listen: {listen[0]}:{listen[1]}: {error.strerror}") from error
         await self._tracing.start()
+        start_users(self._parts.auth, loop, self._on_answered)
         self._answers.ready = True
         await self._api.start(Path(self._config.run_dir) / "control.sock")
         self._transports.start(loop)
@@ -111,6 +114,7 @@ class Server:
         self._transports.close()
         await self._dns.stop()
         await self._tracing.stop()
+        stop_users(self._parts.auth)
         if self._timer is not None:
             self._timer.cancel()
         log.info("stopped", node=self._config.node)

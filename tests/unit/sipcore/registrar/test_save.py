@@ -311,7 +311,7 @@ def test_alias_domains_letter_case_and_tel_lead_to_one_address_of_record() -> No
     (binding,) = desk.node.table.find(Uri.parse(b"tel:+49(30)1"), 1.0)
     assert binding.uri == b"sip:t@h2"
     assert desk.node.table.find(Uri.parse(b"sip:+49301@EXAMPLE.ORG"), 1.0) == [binding]
-    assert desk.register("Contact: <sip:a@h1>", to="tel:110").status == 404
+    assert desk.register("Contact: <sip:a@h1>", to="tel:110;phone-context=elsewhere.test").status == 404
 
 
 def test_matching_by_instance_lets_a_phone_that_moved_replace_itself() -> None:
