@@ -61,6 +61,7 @@ class SipCore:
     ) -> None:
         self.gate = gate
         self.location = location
+        self.registrar = registrar
         self.dialogs = dialogs
         self.wheel = wheel
         self.outbox: list[Send] = []
@@ -82,8 +83,7 @@ class SipCore:
         self._queue: deque[tuple[float, bytes, Hop]] = deque()
         self._is_master = gate.is_master
         self.received = 0  # datagrams
-        self.bad = 0  # datagrams that are not SIP
-        self.transport_errors = 0  # messages that came back from the transport
+        self.bad = self.transport_errors = 0  # datagrams that are not SIP; messages that came back unsent
         self.aged_out = 0  # datagrams that came to a BACKUP and had no time to wait for it to be MASTER
 
     @property
