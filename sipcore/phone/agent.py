@@ -52,6 +52,7 @@ class Phone:
         self.host = local.host.encode()
         host = b"[" + self.host + b"]" if b":" in self.host else self.host
         self._sent_by = b"%b:%d" % (host, local.port)
+        self._transport = local.transport
         self._wheel = TimerWheel(now=now)
         self._layer = TransactionLayer(user=self, wheel=self._wheel, outbox=self.outbox, timers=timers)
         self._exchanges: dict[bytes, Exchange] = {}  # by key of the client transaction
@@ -198,11 +199,13 @@ class Phone:
 
     def via(self) -> bytes:
         """A Via value with a new branch; rport for a phone behind a NAT (RFC 3581)."""
-        return b"SIP/2.0/UDP %b;branch=z9hG4bK%b;rport" % (self._sent_by, self.token())
+        transport = self._transport.upper().encode()
+        return b"SIP/2.0/%b %b;branch=z9hG4bK%b;rport" % (transport, self._sent_by, self.token())
 
     def contact(self, user: bytes) -> bytes:
         """The Contact value of one user."""
-        return b"<sip:%b@%b>" % (user, self._sent_by)
+        param = b"" if self._transport == "udp" else b";transport=" + self._transport.encode()
+        return b"<sip:%b@%b%b>" % (user, self._sent_by, param)
 
     def credentials(self, user: bytes, method: bytes, uri: bytes) -> list[tuple[bytes, bytes]]:
         """The header that answers the last challenge to this user, if there was one."""

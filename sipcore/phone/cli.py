@@ -11,6 +11,7 @@ from sipcore.duration import parse_duration
 from sipcore.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sipcore.phone.link import Trust
     from sipcore.phone.wire import Wire
 
 FAILED = 1
@@ -28,6 +29,9 @@ Proxy = Annotated[str, typer.Option("--proxy", help="HOST[:PORT] of the proxy.")
 Domain = Annotated[str | None, typer.Option("--domain", help="Of the users; default: the proxy's host.")]
 T1 = Annotated[str, typer.Option("--t1", help="Round-trip estimate, first retransmission (RFC 3261).")]
 Timeout = Annotated[float, typer.Option("--timeout", help="Seconds.")]
+Transport = Annotated[str, typer.Option("--transport", help="udp, tcp or tls.")]
+CaFile = Annotated[Path | None, typer.Option("--ca", help="CA that the proxy's certificate is from.")]
+Insecure = Annotated[bool, typer.Option("--insecure", help="Do not check the proxy's certificate.")]
 Password = Annotated[str, typer.Option("--password", envvar="SIPCORE_PASSWORD", help="For digest.")]
 
 
@@ -38,6 +42,9 @@ def serve(
     users: Annotated[Path | None, typer.Option("--users", help="Lines user:password.")] = None,
     domain: Domain = None,
     t1: T1 = "500ms",
+    transport: Transport = "udp",
+    ca: CaFile = None,
+    insecure: Insecure = False,
 ) -> None:
     """Run phones for many users on one socket: JSON commands on stdin, JSON events on stdout."""
     from sipcore.phone.serve import serve as run
@@ -47,7 +54,7 @@ def serve(
         passwords = read_users(users) if users else {}
     except ConfigError as error:
         _wrong(error)
-    raise typer.Exit(run(_wire(local, proxy, domain, passwords, t1)))
+    raise typer.Exit(run(_wire(local, proxy, domain, passwords, t1, _trust(transport, ca, insecure))))
 
 
 @app.command()
@@ -59,13 +66,16 @@ def options(
     user: Annotated[str, typer.Option("--user", help="Who asks.")] = "probe",
     timeout: Timeout = 4.0,
     t1: T1 = "500ms",
+    transport: Transport = "udp",
+    ca: CaFile = None,
+    insecure: Insecure = False,
 ) -> None:
     """Ask whether a SIP server lives."""
     from sipcore.phone import probe
 
     target = uri if ":" in uri and uri.split(":")[0] in ("sip", "sips") else f"sip:{uri}"
     host = target.partition(":")[2].rpartition("@")[2].partition(";")[0]
-    wire = _wire(local, proxy or host, None, {}, t1)
+    wire = _wire(local, proxy or host, None, {}, t1, _trust(transport, ca, insecure))
     _say(probe.options(wire, user=user, target=target, timeout=timeout))
 
 
@@ -80,12 +90,22 @@ def register(
     domain: Domain = None,
     timeout: Timeout = 4.0,
     t1: T1 = "500ms",
+    transport: Transport = "udp",
+    ca: CaFile = None,
+    insecure: Insecure = False,
 ) -> None:
     """Register a user with digest authentication."""
     from sipcore.phone import probe
 
     name, _, at = user.partition("@")
-    wire = _wire(local, proxy, domain or at or None, {name.encode(): password.encode()}, t1)
+    wire = _wire(
+        local,
+        proxy,
+        domain or at or None,
+        {name.encode(): password.encode()},
+        t1,
+        _trust(transport, ca, insecure),
+    )
     _say(probe.register(wire, user=name, expires=expires, timeout=timeout))
 
 
@@ -101,26 +121,58 @@ def call(
     domain: Domain = None,
     timeout: Timeout = 20.0,
     t1: T1 = "500ms",
+    transport: Transport = "udp",
+    ca: CaFile = None,
+    insecure: Insecure = False,
 ) -> None:
     """Call someone, wait for the answer, hang up."""
     from sipcore.phone import probe
 
     name, _, at = user.partition("@")
-    wire = _wire(local, proxy, domain or at or None, {name.encode(): password.encode()}, t1)
+    wire = _wire(
+        local,
+        proxy,
+        domain or at or None,
+        {name.encode(): password.encode()},
+        t1,
+        _trust(transport, ca, insecure),
+    )
     _say(probe.call(wire, user=name, target=target, hold=hold, timeout=timeout))
 
 
 def _wire(
-    local: str | None, proxy: str, domain: str | None, passwords: dict[bytes, bytes], t1: str
+    local: str | None,
+    proxy: str,
+    domain: str | None,
+    passwords: dict[bytes, bytes],
+    t1: str,
+    over: "tuple[str, Trust]",
 ) -> "Wire":
     from sipcore.phone.wire import Wire
 
+    transport, trust = over
     try:
-        return Wire(local=local, proxy=proxy, domain=domain, passwords=passwords, t1=parse_duration(t1))
+        return Wire(
+            local=local,
+            proxy=proxy,
+            domain=domain,
+            passwords=passwords,
+            t1=parse_duration(t1),
+            transport=transport,
+            trust=trust,
+        )
     except ConfigError as error:
         _wrong(error)
     except ValueError as error:
         _wrong(ConfigError(f"--t1: {t1!r}: {error}"))
+
+
+def _trust(transport: str, ca: Path | None, insecure: bool) -> "tuple[str, Trust]":
+    from sipcore.phone.link import Trust
+
+    if transport not in ("udp", "tcp", "tls"):
+        _wrong(ConfigError(f"--transport: {transport!r} is not udp, tcp or tls"))
+    return transport, Trust(verify=not insecure, ca_file=str(ca) if ca else None)
 
 
 def _say(result: tuple[bool, str]) -> None:

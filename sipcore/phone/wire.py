@@ -9,12 +9,9 @@ from pathlib import Path
 
 from sipcore.errors import ConfigError
 from sipcore.phone.agent import Phone
+from sipcore.phone.link import Link, StreamLink, Trust, UdpLink
 from sipcore.transaction.timers import TimerValues
-from sipcore.transport.layer import Hop
-
-MAX_DATAGRAM = 65535
-BATCH = 64
-RECEIVE_BUFFER = 4 * 1024 * 1024
+from sipcore.transport.layer import Hop, default_port
 
 
 class Wire:
@@ -28,19 +25,22 @@ class Wire:
         domain: str | None,
         passwords: Mapping[bytes, bytes],
         t1: float,
+        transport: str = "udp",
+        trust: Trust | None = None,
     ) -> None:
-        hop = _resolve(proxy)
+        hop = _resolve(proxy, transport)
         family = socket.AF_INET6 if ":" in hop.host else socket.AF_INET
-        self.socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         host, port = split_host_port(local, 0) if local else (_source_for(hop, family), 0)
-        try:
-            self.socket.bind((host, port))
-        except OSError as error:
-            raise ConfigError(f"--local: {host}:{port}: {error.strerror}") from error
-        self.socket_errors = 0
+        self.link: Link
+        if transport == "udp":
+            try:
+                self.link = UdpLink(family, (host, port))
+            except OSError as error:
+                raise ConfigError(f"--local: {host}:{port}: {error.strerror}") from error
+        else:
+            self.link = StreamLink(hop, (host, port), trust or Trust())
         self.phone = Phone(
-            local=Hop(host, self.socket.getsockname()[1]),
+            local=Hop(host, self.socket.getsockname()[1], transport=transport),
             proxy=hop,
             domain=(domain or hop.host).encode(),
             passwords=passwords,
@@ -49,6 +49,16 @@ class Wire:
             now=time.monotonic(),
         )
 
+    @property
+    def socket(self) -> socket.socket:
+        """What it talks over now."""
+        return self.link.socket
+
+    @property
+    def socket_errors(self) -> int:
+        """How often the network refused something."""
+        return self.link.errors
+
     def wait(self, limit: float, *more: int) -> list[int]:
         """Handle what comes within `limit` seconds; returns early with those of `more` that can be read."""
         phone = self.phone
@@ -56,11 +66,12 @@ class Wire:
         deadline = phone.deadline
         if deadline is not None:
             limit = min(limit, max(deadline - time.monotonic(), 0.0))
-        own = self.socket.fileno()
-        readable, _, _ = select.select([own, *more], (), (), limit)
+        own = self.socket.fileno()  # -1: the connection has ended
+        readable, _, _ = select.select([*more, *([own] if own >= 0 else ())], (), (), limit)
         if own in readable:
             readable.remove(own)
-            self._drain()
+            for data, source in self.link.receive():
+                phone.feed(data, source, time.monotonic())
         if (deadline := phone.deadline) is not None and deadline <= time.monotonic():
             phone.on_timer(time.monotonic())
         self.flush()
@@ -70,22 +81,8 @@ class Wire:
         """Send what the phone wants sent; what the network refuses is left to the retransmissions."""
         outbox = self.phone.outbox
         for data, hop, _hold in outbox:
-            try:
-                self.socket.sendto(data, (hop.host, hop.port))
-            except OSError:
-                self.socket_errors += 1
+            self.link.send(data, hop)
         outbox.clear()
-
-    def _drain(self) -> None:
-        for _ in range(BATCH):
-            try:
-                data, address = self.socket.recvfrom(MAX_DATAGRAM)
-            except BlockingIOError:
-                return
-            except OSError:  # an ICMP error of an earlier datagram
-                self.socket_errors += 1
-                continue
-            self.phone.feed(data, Hop(address[0], address[1]), time.monotonic())
 
 
 def read_users(path: Path) -> dict[bytes, bytes]:
@@ -118,14 +115,14 @@ def split_host_port(text: str, default: int) -> tuple[str, int]:
     return host, int(port)
 
 
-def _resolve(text: str) -> Hop:
-    host, port = split_host_port(text, 5060)
+def _resolve(text: str, transport: str) -> Hop:
+    host, port = split_host_port(text, default_port(transport))
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except OSError as error:
         raise ConfigError(f"{text}: {error.strerror}") from error
     address = found[0][4]
-    return Hop(str(address[0]), int(address[1]))
+    return Hop(str(address[0]), int(address[1]), transport=transport)
 
 
 def _source_for(hop: Hop, family: int) -> str:

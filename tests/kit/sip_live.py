@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from sipcore.control.client import ControlClient, CoreUnreachableError
 from sipcore.phone.agent import Event, Phone
+from sipcore.phone.link import Trust
 from sipcore.phone.wire import Wire
 
 DOMAIN = "example.test"
@@ -24,10 +25,17 @@ Spawn = Callable[..., subprocess.Popen[bytes]]
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """A UDP port that nobody has now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
+    """A UDP port that nobody has now, nor its number for TCP."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    while True:
+        with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family) as tcp:
+            udp.bind((address, 0))
+            port = int(udp.getsockname()[1])
+            try:
+                tcp.bind((address, port))
+            except OSError:
+                continue
+            return port
 
 
 class CoreProcess:
@@ -177,14 +185,22 @@ class LivePhones:
     """Phones of these users on one socket."""
 
     def __init__(
-        self, proxy: tuple[str, int], *users: str, local: str = "127.0.0.1", password: str | None = None
+        self,
+        proxy: tuple[str, int],
+        *users: str,
+        local: str = "127.0.0.1",
+        password: str | None = None,
+        transport: str = "udp",
+        trust: Trust | None = None,
     ) -> None:
         self.wire = Wire(
             local=local,
-            proxy=f"{proxy[0]}:{proxy[1]}",
+            proxy=f"[{proxy[0]}]:{proxy[1]}" if ":" in proxy[0] else f"{proxy[0]}:{proxy[1]}",
             domain=DOMAIN,
             passwords={user.encode(): (password or USERS[user]).encode() for user in users},
             t1=0.5,
+            transport=transport,
+            trust=trust,
         )
         self.phone: Phone = self.wire.phone
         self.past: list[Event] = []
@@ -193,7 +209,7 @@ class LivePhones:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.wire.socket.close()
+        self.wire.link.close()
 
     def register(self, *users: str, expires: int = 600) -> None:
         """Register these users and see that it worked."""
