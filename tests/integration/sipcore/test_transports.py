@@ -1,17 +1,10 @@
 """A real SIP core with TCP, TLS, WebSocket and IPv6 listeners, and phones over them."""
 
-import socket
-import time
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 
-from sipcore.phone.link import Trust
-from tests.kit.certificates import Authority
-from tests.kit.sip_live import DOMAIN, CoreProcess, LivePhones, free_port, wait_for
-from tests.kit.sip_streams import Streams, answers, options
+from tests.kit.sip_streams import Streams
 
 
 @pytest.fixture(scope="module")
