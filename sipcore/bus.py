@@ -17,6 +17,7 @@ class Event(IntEnum):
     E_UL_CONTACT_DELETE = 5
     E_DLG_STATE_CHANGED = 6
     E_AUTH_FAILURE = 7
+    E_PIKE_BLOCKED = 8
 
 
 class Bus(Generic[T]):

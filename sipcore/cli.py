@@ -43,6 +43,8 @@ app = typer.Typer(
 role_app = typer.Typer(no_args_is_help=False, invoke_without_command=True, help="Show or set the role.")
 app.add_typer(role_app, name="role")
 app.add_typer(phone, name="phone")
+ban_app = typer.Typer(no_args_is_help=True, help="Show, add, lift and export bans of sources.")
+app.add_typer(ban_app, name="ban")
 
 SocketOption = Annotated[Path | None, typer.Option("--socket", help="Control socket of the SIP core.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Take the socket from this config.")]
@@ -183,6 +185,57 @@ def trace(
         _ask(lambda: _follow(_client(socket, config), target, ladder, as_json=as_json))
 
 
+@app.command()
+def reload(socket: SocketOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Read certificates and scripts again; what is broken stays as it was, and the exit code is 1."""
+    rows = _ask(lambda: _client(socket, config).put("/v1/reload", {}))
+    _show(rows, lambda found: views.rows(found, ("what", "done", "message")), as_json=as_json)
+
+
+@ban_app.command("list")
+def list_bans(socket: SocketOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show who is banned, and whom the rate limit blocks now."""
+    columns = ("source", "kind", "expires", "dropped", "reason")
+    rows = _ask(lambda: _client(socket, config).get("/v1/bans"))
+    _show(rows, lambda found: views.rows(found, columns), as_json=as_json)
+
+
+@ban_app.command("add")
+def add_ban(
+    address: Annotated[str, typer.Argument(help="IPv4 address, or IPv6 address (its /64)")],
+    *,
+    seconds: Annotated[float | None, typer.Option(help="Default: bans.duration of the config.")] = None,
+    reason: Annotated[str, typer.Option(help="A sentence for the list.")] = "banned by the operator",
+    socket: SocketOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Drop all that comes from a source before it is parsed."""
+    body = {"address": address, "seconds": seconds, "reason": reason}
+    _show(_ask(lambda: _client(socket, config).put("/v1/bans", body)), views.fields, as_json=as_json)
+
+
+@ban_app.command("remove")
+def remove_ban(
+    address: Annotated[str, typer.Argument(help="As `ban list` shows it")],
+    socket: SocketOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Lift a ban, and what the rate limit blocks; exit 1 when there was nothing to lift."""
+    answer = _ask(lambda: _client(socket, config).delete(f"/v1/bans?address={quote(address, safe='')}"))
+    _show(answer, views.fields, as_json=as_json)
+    if not answer["lifted"]:
+        raise typer.Exit(REFUSED)
+
+
+@ban_app.command("export")
+def export_bans(socket: SocketOption = None, config: ConfigOption = None) -> None:
+    """Print the bans as a ruleset: sipcore ban export | nft -f -"""
+    answer = _ask(lambda: _client(socket, config).get("/v1/bans/export"))
+    out.file.write(answer["ruleset"])
+
+
 @role_app.callback()
 def role(
     ctx: typer.Context,
@@ -216,13 +269,6 @@ def set_role(
     above: tuple[Path | None, Path | None] = ctx.obj
     client = _client(socket or above[0], config or above[1])
     _show(_ask(lambda: client.put("/v1/role", body)), views.fields, as_json=as_json)
-
-
-@app.command()
-def reload(socket: SocketOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Read certificates, keys and the script anew (as SIGHUP does); exit 1 when something stays as it was."""
-    rows = _ask(lambda: _client(socket, config).put("/v1/reload", {}))
-    _show(rows, lambda found: views.rows(found, ("what", "message")), as_json=as_json)
 
 
 @app.command()

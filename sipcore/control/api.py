@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from sipcore.control.commands import BadRequestError, Served, event_line, parse_role
+from sipcore.control.commands import BadRequestError, Served, event_line, parse_ban, parse_role
 from sipcore.control.tracing import serve_trace
 from sipcore.control.watch import parse_watch
 from sipcore.errors import StaleEpochError
 from sipcore.metrics import CONTENT_TYPE, render
+from sipcore.transport.bans import BanError
 
 HEARTBEAT_SECONDS = 1.0
 MAX_WATCHERS = 12  # traces and capture servers
@@ -45,6 +46,10 @@ class ControlApi:
                 web.get("/v1/resolver", self._get_resolver),
                 web.delete("/v1/resolver", self._forget_names),
                 web.get("/v1/trace", self._get_trace),
+                web.get("/v1/bans", self._get_bans),
+                web.put("/v1/bans", self._put_ban),
+                web.delete("/v1/bans", self._delete_ban),
+                web.get("/v1/bans/export", self._export_bans),
                 web.get("/metrics", self._get_metrics),
             ]
         )
@@ -146,6 +151,24 @@ class ControlApi:
     async def _forget_names(self, request: web.Request) -> web.Response:
         domain = request.query.get("domain")
         return _json({"forgotten": self._served.forget_names(domain.lower() if domain else None)})
+
+    async def _get_bans(self, _request: web.Request) -> web.Response:
+        return _json(self._served.bans())
+
+    async def _put_ban(self, request: web.Request) -> web.Response:
+        try:
+            return _json(self._served.ban(parse_ban(await request.read())))
+        except (BadRequestError, BanError) as error:
+            return _json({"error": str(error)}, 400)
+
+    async def _delete_ban(self, request: web.Request) -> web.Response:
+        try:
+            return _json({"lifted": self._served.unban(request.query.get("address", ""))})
+        except BanError as error:
+            return _json({"error": str(error)}, 400)
+
+    async def _export_bans(self, _request: web.Request) -> web.Response:
+        return _json({"ruleset": self._served.exported_bans()})
 
     async def _get_metrics(self, _request: web.Request) -> web.Response:
         body = render(self._served.status(), self._served.replication())

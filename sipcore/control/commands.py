@@ -30,6 +30,14 @@ class RoleOrder(msgspec.Struct, frozen=True):
     reason: str
 
 
+class BanOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """Which source to ban, for how long (None: as the config says) and why."""
+
+    address: str
+    seconds: float | None = None
+    reason: str = "banned by the operator"
+
+
 class Served(Protocol):
     """What the API asks of the running core."""
 
@@ -64,6 +72,18 @@ class Served(Protocol):
     def replication(self) -> Json:
         """The links to the peers."""
 
+    def bans(self) -> Sequence[Json]:
+        """The ban list, and what pike blocks."""
+
+    def ban(self, order: BanOrder) -> Json:
+        """Ban a source; BanError when that cannot be."""
+
+    def unban(self, address: str) -> bool:
+        """Lift bans and blocks of a source; False when there was none."""
+
+    def exported_bans(self) -> str:
+        """The ban list as a ruleset for `nft -f`."""
+
 
 class _RoleBody(msgspec.Struct, forbid_unknown_fields=True):
     role: Literal["MASTER", "BACKUP"]
@@ -72,6 +92,7 @@ class _RoleBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _decode_role = msgspec.json.Decoder(_RoleBody).decode
+_decode_ban = msgspec.json.Decoder(BanOrder).decode
 
 
 def parse_role(body: bytes) -> RoleOrder:
@@ -81,6 +102,14 @@ def parse_role(body: bytes) -> RoleOrder:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequestError(f"body: {error}") from error
     return RoleOrder(Role[wanted.role], wanted.epoch, wanted.reason[:500])
+
+
+def parse_ban(body: bytes) -> BanOrder:
+    """Read the body of PUT /v1/bans."""
+    try:
+        return _decode_ban(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequestError(f"body: {error}") from error
 
 
 def event_line(event: str | None, status: Json) -> bytes:

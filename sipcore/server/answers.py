@@ -9,6 +9,7 @@ from sipcore.control.commands import Json, RoleOrder, location_rows
 from sipcore.message.limits import exceeded
 from sipcore.replication.link import ReplicationLink
 from sipcore.server.assemble import Parts
+from sipcore.server.ban_desk import BanDesk
 from sipcore.server.histogram import Histogram
 from sipcore.server.sockets import transport_counters
 from sipcore.server.tracing import Tracing
@@ -31,6 +32,7 @@ class Answers:
         change_role: Callable[[RoleOrder], None],
         *,
         tracing: Tracing,
+        bans: BanDesk,
         reload: Callable[[], Sequence[Json]],
         started_at: float,
     ) -> None:
@@ -41,6 +43,10 @@ class Answers:
         self.change_role = change_role
         self._tracing = tracing
         self.tap = tracing.tap
+        self.bans = bans.rows
+        self.ban = bans.ban
+        self.unban = bans.unban
+        self.exported_bans = bans.text
         self.reload = reload
         self._started_at = started_at
         self.batch_seconds = Histogram(BATCH_SECONDS)

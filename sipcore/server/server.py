@@ -23,10 +23,12 @@ from sipcore.replication.link import LinkCallbacks
 from sipcore.role import Role
 from sipcore.server.answers import Answers
 from sipcore.server.assemble import assemble, replication_link
+from sipcore.server.ban_desk import BanDesk
+from sipcore.server.ban_export import BanExport
 from sipcore.server.names import make_dns
 from sipcore.server.registration import ban_brute_force, start_users, stop_users
 from sipcore.server.reload import Reloads
-from sipcore.server.sockets import make_transports, reload_certificates
+from sipcore.server.sockets import make_transports
 from sipcore.server.tracing import Tracing
 from sipcore.transport.admission import Batch
 from sipcore.transport.layer import Hop, Send
@@ -55,10 +57,12 @@ class Server:
         self._dns = make_dns(loaded.config, self._parts.resolver, self._on_answered)
         callbacks = LinkCallbacks[Send](self._send, self._on_newer_master, self._on_sync)
         self._link = replication_link(loaded, self._parts, callbacks)
+        bans = self._transports.admission.bans
+        self._export = BanExport(bans, self._transports.ports)
         self._tracing = Tracing(loaded, now)
         self._watchers = self._tracing.tap.watchers
         self._reloads = Reloads()
-        self._reloads.add("certificates", lambda: reload_certificates(self._transports))
+        self._reloads.add("certificates", self._transports.reload)
         self._answers = Answers(
             loaded.config,
             self._parts,
@@ -66,6 +70,7 @@ class Server:
             self._transports,
             self.change_role,
             tracing=self._tracing,
+            bans=BanDesk(self._transports.admission, loaded.config.bans.duration, self._export.text),
             reload=self._reloads.run,
             started_at=now,
         )
@@ -100,6 +105,8 @@ class Server:
         self._answers.ready = True
         await self._api.start(Path(self._config.run_dir) / "control.sock")
         self._transports.start(loop)
+        if self._config.bans.export == "nftables":
+            self._export.start()
         if self._config.standalone:
             self.change_role(RoleOrder(Role.MASTER, STANDALONE_EPOCH, "standalone"))
         self._housekeeping()
@@ -112,6 +119,7 @@ class Server:
         if self._link is not None:
             await self._link.stop()
         self._transports.close()
+        await self._export.stop()
         await self._dns.stop()
         await self._tracing.stop()
         stop_users(self._parts.auth)

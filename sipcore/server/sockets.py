@@ -1,9 +1,7 @@
 """IO shell: the sockets, the limits and the certificates that the config asks for."""
 
-import time
-
 from sipcore.config import Listen, SipcoreConfig
-from sipcore.errors import ConfigError, SipcoreError
+from sipcore.errors import ConfigError
 from sipcore.transport.admission import Admission, AutoBan
 from sipcore.transport.bans import BanList
 from sipcore.transport.connections import StreamLimits
@@ -39,42 +37,6 @@ def make_transports(config: SipcoreConfig, events: TransportEvents) -> Transport
         ) from error
     except TlsError as error:
         raise ConfigError(str(error)) from error
-
-
-def reload_certificates(transports: Transports) -> str:
-    """Read certificates, keys and CAs again; SipcoreError says which stay as they were."""
-    wrong = transports.reload()
-    if wrong:
-        raise SipcoreError("; ".join(wrong))
-    return "read anew"
-
-
-def ban_rows(admission: Admission) -> list[dict[str, object]]:
-    """The bans, and what pike blocks now, for an operator."""
-    now = time.monotonic()
-    admission.bans.expire(now)
-    rows: list[dict[str, object]] = [
-        {
-            "source": ban.source,
-            "expires": round(ban.until - now, 1),
-            "reason": ban.reason,
-            "dropped": ban.dropped,
-            "kind": "ban",
-        }
-        for ban in admission.bans
-    ]
-    for name, pike in (("udp", admission.udp), ("stream", admission.stream)):
-        rows += [
-            {
-                "source": source,
-                "expires": round(left, 1),
-                "reason": f"pike, {name}",
-                "dropped": None,
-                "kind": "block",
-            }
-            for source, left in (pike.blocked(now) if pike is not None else ())
-        ]
-    return rows
 
 
 def transport_counters(transports: Transports) -> dict[str, int]:

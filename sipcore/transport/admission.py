@@ -1,9 +1,9 @@
 """Sans-IO: who may talk to us at all: the ban list first, then pike; before anything is parsed."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 
+from sipcore.bus import Bus, Event
 from sipcore.transport.bans import BanError, BanList
 from sipcore.transport.layer import Hop
 from sipcore.transport.pike import Pike, PikeSettings
@@ -21,7 +21,7 @@ class AutoBan(StrEnum):
 
 
 class Admission:
-    """Bans and rate limits of one node; `on_blocked(source, count)` is told when pike blocks a source."""
+    """Bans and rate limits of one node; the bus has E_PIKE_BLOCKED with the source and its messages."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Admission:
         ban_seconds: float = 3600.0,
     ) -> None:
         self.bans = bans
-        self.on_blocked: Callable[[str, int], None] | None = None
+        self.bus: Bus[int] = Bus()
         self._auto_ban = auto_ban
         self._ban_seconds = ban_seconds
         self.allow = allow
@@ -83,5 +83,4 @@ class Admission:
         if ban:
             with suppress(BanError):  # the list is full (counted); the block holds all the same
                 self.bans.add(source, self._ban_seconds, f"pike: {count} messages in one unit", now)
-        if self.on_blocked is not None:
-            self.on_blocked(source, count)
+        self.bus.publish(Event.E_PIKE_BLOCKED, source.encode(), count)

@@ -122,15 +122,16 @@ class TlsClient:
         return context
 
 
-def reload_all(parts: Sequence[TlsServer | TlsClient]) -> list[str]:
-    """Read all files again; returns what is wrong with those that keep their old certificates."""
+def reload_all(parts: Sequence[TlsServer | TlsClient]) -> None:
+    """Read all files again; TlsError says what is wrong with those that keep their old certificates."""
     wrong = []
     for part in parts:
         try:
             part.reload()
         except TlsError as error:
             wrong.append(str(error))
-    return wrong
+    if wrong:
+        raise TlsError("; ".join(wrong))
 
 
 def _load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:

@@ -110,10 +110,16 @@ class Transports:
             else:
                 self.streams.send(data, hop)
 
-    def reload(self) -> list[str]:
-        """Read certificates, keys and CAs again; returns what is wrong with those that stay as they were."""
+    def reload(self) -> str:
+        """Read certificates, keys and CAs again; TlsError names those that stay as they were, and why."""
         servers = [listener.tls for listener in self._streams_of if listener.tls is not None]
-        return reload_all([*servers, self._client])
+        reload_all([*servers, self._client])
+        return f"read for {len(servers)} listeners and for connections of ours; what is up stays up"
+
+    @property
+    def ports(self) -> list[tuple[str, int]]:
+        """Protocol and port of each socket."""
+        return [("udp", udp.port) for udp in self.udp] + [("tcp", tcp.port) for tcp in self._streams_of]
 
     # What sockets tell (streams.StreamEvents); it may come from within a send, so it waits for the loop
 
