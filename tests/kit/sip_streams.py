@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from itertools import count
 from pathlib import Path
 from typing import Self
 
@@ -9,6 +10,7 @@ from sipcore.phone.link import Trust
 from tests.kit.certificates import Authority
 from tests.kit.sip_live import DOMAIN, CoreProcess, LivePhones, free_port
 
+_branches = count()
 ADDRESSES = {"tcp": "127.0.0.1", "tls": "127.0.0.1", "ws": "127.0.0.1", "wss": "127.0.0.1", "tcp6": "::1"}
 
 
@@ -67,17 +69,17 @@ def options(number: int = 1, *, via: str = "127.0.0.1:9", transport: str = "TCP"
     """An OPTIONS to the core itself."""
     return (
         f"OPTIONS sip:{DOMAIN} SIP/2.0\r\n"
-        f"Via: SIP/2.0/{transport} {via};branch=z9hG4bKs{number};rport\r\n"
+        f"Via: SIP/2.0/{transport} {via};branch=z9hG4bKs{next(_branches)};rport\r\n"
         f"From: <sip:probe@{DOMAIN}>;tag=s\r\nTo: <sip:{DOMAIN}>\r\n"
         f"Call-ID: stream-{number}\r\nCSeq: {number} OPTIONS\r\nMax-Forwards: 70\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     ).encode() + body
 
 
-def answers(connection: socket.socket, count: int) -> bytes:
+def answers(connection: socket.socket, wanted: int) -> bytes:
     """Read until so many responses are here."""
     data = b""
-    while data.count(b"\r\n\r\n") < count:
+    while data.count(b"\r\n\r\n") < wanted:
         more = connection.recv(65535)
         assert more, f"closed after {data!r}"
         data += more
