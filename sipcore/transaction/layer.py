@@ -151,6 +151,9 @@ class TransactionLayer:
         tx = self.servers.get(key)
         if tx is not None:
             self.traffic.retransmissions += method != b"ACK"
+            hop = tx.hop
+            if source.flow != hop.flow and source.host == hop.host:  # the phone has connected anew
+                tx.hop = reply_hop(request, source)
             tx.on_request(request, source, now)
             return
         invite = self.servers.get(server_key(request, b"INVITE")) if method == b"CANCEL" else None

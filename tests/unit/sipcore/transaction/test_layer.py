@@ -173,6 +173,19 @@ def test_a_repeated_request_gets_the_final_response_again_until_timer_j(user: Re
 # Matching, sections 17.1.3 and 17.2.3
 
 
+def test_a_request_repeated_over_a_new_connection_is_answered_over_that_one(user: Recorder) -> None:
+    data = request(b"INVITE", via=b"SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK-x")
+    first, second = (Hop("192.0.2.1", port, transport="tcp", flow=port) for port in (1, 2))
+    receive(user, data, first)
+    tx = user.last_tx
+    assert tx is not None
+    respond(user, tx, 180)
+    receive(user, data, second)
+    receive(user, data, Hop("192.0.2.66", 3, transport="tcp", flow=3))  # whoever that is
+    respond(user, tx, 200)
+    assert [send.hop.flow for send in user.layer.outbox] == [1, 2, 2, 2]
+
+
 def test_a_cancel_finds_its_invite_by_branch_and_sent_by(user: Recorder) -> None:
     incoming(user)
     receive(user, request(b"CANCEL", via=VIA))
