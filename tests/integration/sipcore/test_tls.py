@@ -65,7 +65,7 @@ def test_old_versions_of_tls_are_refused(streams: Streams) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1
     context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.raises(ssl.SSLError, match="closed|protocol version"):
+    with pytest.raises(ssl.SSLError, match=r"closed|protocol version"):
         streams.connect_tls(context)
     wait_for(lambda: streams.core.counters()["connections_ended_handshake_failed"] >= 1, "it is counted")
 
