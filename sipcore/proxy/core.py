@@ -247,8 +247,8 @@ class Proxy(Admission):
         if tx is None:
             self.stateless.relay(call, groups, now)
             return
-        if tx.ended or tx.last_status >= 200:
-            return  # cancelled, or answered, while a route waited
+        if tx.last_status >= 200 or self.layer.servers.get(tx.key) is not tx:
+            return  # cancelled, answered or handed to another node while a route waited
         if request.method in SESSION and not self._admit_session(call, now):
             return
         ResponseContext(self, call, tx).start(groups, now)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Protocol
 
+from sipcore.message import Request, build_response, parse
 from sipcore.transport.layer import Hop, Send
 
 
@@ -75,3 +76,24 @@ class SipWire:
             node = self._nodes.get(Hop(to.host, to.port))
             if node is not None:
                 node.feed(data, Hop(source.host, source.port), self.now)
+
+
+class Answering:
+    """A node that answers each INVITE with the same final response, and nothing else."""
+
+    deadline: float | None = None
+
+    def __init__(self, status: int, *headers: tuple[bytes, bytes]) -> None:
+        self.outbox: list[Send] = []
+        self._status = status
+        self._headers = headers
+
+    def feed(self, data: bytes, source: Hop, now: float) -> None:
+        """A message."""
+        message = parse(data)
+        if isinstance(message, Request) and message.method == b"INVITE":
+            answer = build_response(message, self._status, to_tag=b"answering", headers=self._headers)
+            self.outbox.append(Send(answer, source))
+
+    def on_timer(self, now: float) -> None:
+        """It has none."""

@@ -1,11 +1,18 @@
 """A call goes on when the master dies, at every datagram and in every way: the phones see no difference."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
 
-from sipcore.proxy import ProxySettings
+from sipcore.core import SipCore
+from sipcore.location.binding import Binding
+from sipcore.proxy import Call, Proxy, ProxySettings
+from sipcore.transport.layer import Hop
+from tests.kit.sip_names import Names, udp
 from tests.kit.sip_pair import SETTINGS, Crash, Play, Script, SipPair
+from tests.kit.sip_routes import Hook, HookedRoutes
+from tests.kit.sip_wire import Answering
 
 ALICE = {"alice": (b"alice", "192.0.2.1", 1.0)}
 BOB = ALICE | {"bob": (b"bob", "192.0.2.2", 1.0)}
@@ -56,11 +63,79 @@ class Scenario:
     cast: dict[str, tuple[bytes, str, float]]
     script: Script
     settings: ProxySettings = SETTINGS
+    prepare: Callable[[Play], None] = lambda play: None
 
     def play(self, pair: SipPair) -> Play:
         play = Play(pair, self.cast)
+        self.prepare(play)
         play.run(self.script, until=80.0)
         return play
+
+
+VOICEMAIL = b"sip:vm@192.0.2.9:5060"
+WITH_VOICEMAIL = BOB | {"vm": (b"vm", "192.0.2.9", 1.0)}
+
+
+def vm_answers(play: Play) -> None:
+    play.phones["vm"].answer("1", play.now)
+
+
+def each_core(play: Play, prepare: Callable[[SipCore], object]) -> None:
+    for node in (play.pair.a, play.pair.b):
+        prepare(node.core)
+
+
+def arm(proxy: Proxy, call: Call) -> None:
+    call.failure_route = "voicemail"
+    call.values["told"] = "once"
+    call.append_header(b"X-Edited", b"yes")
+
+
+def to_voicemail(proxy: Proxy, call: Call) -> None:
+    assert (call.deciding, call.values) == ("voicemail", {"told": "once"})
+    proxy.append_branch(call, VOICEMAIL)
+    proxy.relay(call, call.now)
+
+
+def to_voicemail_later(proxy: Proxy, call: Call) -> None:
+    def decide(now: float) -> None:
+        call.now = now
+        to_voicemail(proxy, call) if call.deciding else proxy.finish(call, now)
+
+    proxy.wheel.schedule(call.now + 3.0, decide)
+
+
+def failing_over(play: Play) -> None:
+    each_core(play, lambda core: HookedRoutes(core, before=arm, failure=to_voicemail))
+
+
+def deciding(play: Play) -> None:
+    each_core(play, lambda core: HookedRoutes(core, before=arm, failure=to_voicemail_later))
+
+
+def with_redirection(play: Play) -> None:
+    play.wire.plug(Hop("192.0.2.8", 5060), Answering(302, (b"Contact", b"<sip:robert@192.0.2.2:5060>")))
+
+
+def with_two_addresses(status: int) -> Callable[[Play], None]:
+    """bob is behind a name: its first address is silent (0) or answers so, the second is his phone."""
+
+    def prepare(play: Play) -> None:
+        names = Names(pbx_test=[udp("192.0.2.8"), udp("192.0.2.2")])
+        soon: Hook = lambda _, call: setattr(call, "fr_timer", 3.0)  # noqa: E731
+        for node in (play.pair.a, play.pair.b):
+            node.core.proxy.sending.resolver = names
+            HookedRoutes(node.core, before=soon)
+        binding = Binding(b"sip:bob@pbx.test", call_id=b"b", cseq=2, expires_at=36000.0)
+        play.pair.a.location.remove(
+            b"sip:bob@example.test", b"sip:bob@192.0.2.2:5060", call_id=b"bob", cseq=2
+        )
+        play.pair.a.location.save(b"sip:bob@example.test", binding, 0.0)
+        play.pair.share(play.pair.a, 0.0)
+        if status:
+            play.wire.plug(Hop("192.0.2.8", 5060), Answering(status))
+
+    return prepare
 
 
 IMPATIENT = replace(SETTINGS, no_answer=10.0)
@@ -85,6 +160,34 @@ SCENARIOS = {
     ),
     "serial, cancelled at the second": Scenario(SERIAL, [(1, call), (11, busy), (16, cancel)]),
     "serial, nobody answers": Scenario(SERIAL, [(1, call)], IMPATIENT),
+    "failure route, its target answers": Scenario(
+        WITH_VOICEMAIL,
+        [(1, call), (11, busy), (16, vm_answers), (26, caller_bye)],
+        prepare=failing_over,
+    ),
+    "failure route, cancelled at its target": Scenario(
+        WITH_VOICEMAIL, [(1, call), (11, busy), (16, cancel)], prepare=failing_over
+    ),
+    "failure route that takes its time": Scenario(
+        WITH_VOICEMAIL,
+        [(1, call), (11, busy), (20, vm_answers), (26, caller_bye)],
+        prepare=deciding,
+    ),
+    "failure route, cancelled while it decides": Scenario(
+        WITH_VOICEMAIL, [(1, call), (11, busy), (12.5, cancel)], prepare=deciding
+    ),
+    "recursion on 302": Scenario(
+        ALICE | {"bob0": (b"bob", "192.0.2.8", 1.0), "bob": (b"robert", "192.0.2.2", 1.0)},
+        [(1, call), (11, answer), (21, caller_bye)],
+        replace(SETTINGS, recurse=True),
+        with_redirection,
+    ),
+    "two addresses, the first is silent": Scenario(
+        BOB, [(1, call), (11, answer), (21, caller_bye)], prepare=with_two_addresses(0)
+    ),
+    "two addresses, the first is overloaded": Scenario(
+        BOB, [(1, call), (11, answer), (21, caller_bye)], prepare=with_two_addresses(503)
+    ),
 }
 
 
