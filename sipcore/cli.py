@@ -6,32 +6,32 @@ Exit codes: 0 done (or ready), 1 refused (or not ready, or no good answer), 2 wr
 
 import json
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import typer
-from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 
 from sipcore import views
-from sipcore.control.client import DEFAULT_SOCKET, ControlClient, CoreUnreachableError, RefusedError
-from sipcore.errors import ConfigError
+from sipcore.cli_calls import dialog_app, profile
+from sipcore.console import (
+    REFUSED,
+    WRONG_USAGE,
+    ConfigOption,
+    JsonOption,
+    SocketOption,
+    ask,
+    control_client,
+    fail,
+    load,
+    out,
+    show,
+)
+from sipcore.control.client import ControlClient
 from sipcore.ladder import Ladder
 from sipcore.phone.cli import app as phone
-
-if TYPE_CHECKING:
-    from sipcore.config import SipcoreConfig
-
-REFUSED = 1
-WRONG_USAGE = 2
-UNREACHABLE = 3
-
-out = Console()
-errors = Console(stderr=True, soft_wrap=True)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,13 +42,11 @@ app = typer.Typer(
 )
 role_app = typer.Typer(no_args_is_help=False, invoke_without_command=True, help="Show or set the role.")
 app.add_typer(role_app, name="role")
+app.add_typer(dialog_app, name="dialog")
 app.add_typer(phone, name="phone")
+app.command()(profile)
 ban_app = typer.Typer(no_args_is_help=True, help="Show, add, lift and export bans of sources.")
 app.add_typer(ban_app, name="ban")
-
-SocketOption = Annotated[Path | None, typer.Option("--socket", help="Control socket of the SIP core.")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="Take the socket from this config.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
@@ -68,12 +66,12 @@ def status(
     check: Annotated[bool, typer.Option("--check", help="Exit 1 unless the core is ready.")] = False,
 ) -> None:
     """Show role, epoch, readiness, what the core holds, and its counters."""
-    client = _client(socket, config)
-    state = _ask(lambda: client.get("/v1/status"))
+    client = control_client(socket, config)
+    state = ask(lambda: client.get("/v1/status"))
     if watch and not as_json:
         _watch(client, state)
     else:
-        _show(state, views.status, as_json=as_json)
+        show(state, views.status, as_json=as_json)
     if check and not state["ready"]:
         raise typer.Exit(REFUSED)
 
@@ -87,8 +85,8 @@ def location(
 ) -> None:
     """Show the registered contacts; exit 1 when the address asked for has none."""
     target = "/v1/location" + (f"?aor={quote(aor, safe='')}" if aor else "")
-    records = _ask(lambda: _client(socket, config).get(target))
-    _show(
+    records = ask(lambda: control_client(socket, config).get(target))
+    show(
         records,
         lambda found: views.rows(found, ("aor", "contact", "expires", "state", "last_seen")),
         as_json=as_json,
@@ -98,23 +96,12 @@ def location(
 
 
 @app.command()
-def dialog(socket: SocketOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show the calls."""
-    records = _ask(lambda: _client(socket, config).get("/v1/dialogs"))
-    _show(
-        records,
-        lambda found: views.rows(found, ("call_id", "from", "to", "state", "age")),
-        as_json=as_json,
-    )
-
-
-@app.command()
 def transaction(
     socket: SocketOption = None, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """Show the transactions that are under way."""
-    records = _ask(lambda: _client(socket, config).get("/v1/transactions"))
-    _show(
+    records = ask(lambda: control_client(socket, config).get("/v1/transactions"))
+    show(
         records, lambda found: views.rows(found, ("side", "method", "call_id", "uri", "hop")), as_json=as_json
     )
 
@@ -124,7 +111,7 @@ def replication(
     socket: SocketOption = None, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """Show the links to the peers: who is in sync, what is not acknowledged yet."""
-    _show(_ask(lambda: _client(socket, config).get("/v1/replication")), views.fields, as_json=as_json)
+    show(ask(lambda: control_client(socket, config).get("/v1/replication")), views.fields, as_json=as_json)
 
 
 @app.command()
@@ -137,15 +124,15 @@ def resolver(
     as_json: JsonOption = False,
 ) -> None:
     """Show what is known of the DNS, or forget it."""
-    client = _client(socket, config)
+    client = control_client(socket, config)
     if flush:
         target = "/v1/resolver" + (f"?domain={quote(domain, safe='')}" if domain else "")
-        _show(_ask(lambda: client.delete(target)), views.fields, as_json=as_json)
+        show(ask(lambda: client.delete(target)), views.fields, as_json=as_json)
         return
-    known = _ask(lambda: client.get("/v1/resolver"))
+    known = ask(lambda: client.get("/v1/resolver"))
     if domain:
         known = [row for row in known if f".{row['name']}".endswith(f".{domain.lower()}")]
-    _show(
+    show(
         known,
         lambda found: views.rows(found, ("name", "type", "outcome", "ttl", "records")),
         as_json=as_json,
@@ -173,7 +160,7 @@ def trace(
 ) -> None:
     """Show messages as they pass; all of them, or those that every filter wants. Ctrl-C ends it."""
     if requests and responses:
-        _fail("--requests and --responses: both leave nothing; take one or none", WRONG_USAGE)
+        fail("--requests and --responses: both leave nothing; take one or none", WRONG_USAGE)
     query: dict[str, object] = {
         "method": method, "call_id": call_id, "user": user, "from_user": from_user, "to_user": to_user,
         "ip": ip, "kind": "requests" if requests else "responses" if responses else "", "count": count,
@@ -182,22 +169,22 @@ def trace(
     target = "/v1/trace?" + urlencode({name: value for name, value in query.items() if value})
     ladder = Ladder(full=full)
     with suppress(KeyboardInterrupt):
-        _ask(lambda: _follow(_client(socket, config), target, ladder, as_json=as_json))
+        ask(lambda: _follow(control_client(socket, config), target, ladder, as_json=as_json))
 
 
 @app.command()
 def reload(socket: SocketOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Read certificates and scripts again; what is broken stays as it was, and the exit code is 1."""
-    rows = _ask(lambda: _client(socket, config).put("/v1/reload", {}))
-    _show(rows, lambda found: views.rows(found, ("what", "done", "message")), as_json=as_json)
+    rows = ask(lambda: control_client(socket, config).put("/v1/reload", {}))
+    show(rows, lambda found: views.rows(found, ("what", "done", "message")), as_json=as_json)
 
 
 @ban_app.command("list")
 def list_bans(socket: SocketOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show who is banned, and whom the rate limit blocks now."""
     columns = ("source", "kind", "expires", "dropped", "reason")
-    rows = _ask(lambda: _client(socket, config).get("/v1/bans"))
-    _show(rows, lambda found: views.rows(found, columns), as_json=as_json)
+    rows = ask(lambda: control_client(socket, config).get("/v1/bans"))
+    show(rows, lambda found: views.rows(found, columns), as_json=as_json)
 
 
 @ban_app.command("add")
@@ -212,7 +199,7 @@ def add_ban(
 ) -> None:
     """Drop all that comes from a source before it is parsed."""
     body = {"address": address, "seconds": seconds, "reason": reason}
-    _show(_ask(lambda: _client(socket, config).put("/v1/bans", body)), views.fields, as_json=as_json)
+    show(ask(lambda: control_client(socket, config).put("/v1/bans", body)), views.fields, as_json=as_json)
 
 
 @ban_app.command("remove")
@@ -223,8 +210,8 @@ def remove_ban(
     as_json: JsonOption = False,
 ) -> None:
     """Lift a ban, and what the rate limit blocks; exit 1 when there was nothing to lift."""
-    answer = _ask(lambda: _client(socket, config).delete(f"/v1/bans?address={quote(address, safe='')}"))
-    _show(answer, views.fields, as_json=as_json)
+    answer = ask(lambda: control_client(socket, config).delete(f"/v1/bans?address={quote(address, safe='')}"))
+    show(answer, views.fields, as_json=as_json)
     if not answer["lifted"]:
         raise typer.Exit(REFUSED)
 
@@ -232,7 +219,7 @@ def remove_ban(
 @ban_app.command("export")
 def export_bans(socket: SocketOption = None, config: ConfigOption = None) -> None:
     """Print the bans as a ruleset: sipcore ban export | nft -f -"""
-    answer = _ask(lambda: _client(socket, config).get("/v1/bans/export"))
+    answer = ask(lambda: control_client(socket, config).get("/v1/bans/export"))
     out.file.write(answer["ruleset"])
 
 
@@ -246,9 +233,9 @@ def role(
     """Show the role; `role set` changes it."""
     ctx.obj = (socket, config)
     if ctx.invoked_subcommand is None:
-        state = _ask(lambda: _client(socket, config).get("/v1/status"))
+        state = ask(lambda: control_client(socket, config).get("/v1/status"))
         answer = {"role": state["role"], "epoch": state["epoch"]}
-        _show(answer, views.fields, as_json=as_json)
+        show(answer, views.fields, as_json=as_json)
 
 
 @role_app.command("set")
@@ -265,16 +252,16 @@ def set_role(
     """Give the core a role (what an agent does); an epoch older than the core's is refused."""
     body = {"role": wanted.upper(), "epoch": epoch, "reason": reason}
     if body["role"] not in ("MASTER", "BACKUP"):
-        _fail(f"role: {wanted!r} is neither MASTER nor BACKUP", WRONG_USAGE)
+        fail(f"role: {wanted!r} is neither MASTER nor BACKUP", WRONG_USAGE)
     above: tuple[Path | None, Path | None] = ctx.obj
-    client = _client(socket or above[0], config or above[1])
-    _show(_ask(lambda: client.put("/v1/role", body)), views.fields, as_json=as_json)
+    client = control_client(socket or above[0], config or above[1])
+    show(ask(lambda: client.put("/v1/role", body)), views.fields, as_json=as_json)
 
 
 @app.command()
 def check(config: Annotated[Path, typer.Argument(help="sipcore.toml")]) -> None:
     """Check a config file and the files that it names."""
-    loaded = _load(config)
+    loaded = load(config)
     places = ", ".join(f"{listen.transport}:{listen.address}:{listen.port}" for listen in loaded.listen)
     out.print(f"{config}: good: node {loaded.node}, domains {', '.join(loaded.domains)}, {places}")
 
@@ -284,35 +271,11 @@ def main() -> None:
     app(prog_name="sipcore")
 
 
-def _client(socket: Path | None, config: Path | None) -> ControlClient:
-    if socket is None:
-        socket = Path(_load(config).run_dir) / "control.sock" if config else DEFAULT_SOCKET
-    return ControlClient(socket)
-
-
-def _load(path: Path) -> "SipcoreConfig":
-    from sipcore.files import load_config  # loads msgspec
-
-    try:
-        return load_config(path).config
-    except ConfigError as error:
-        _fail(str(error), WRONG_USAGE)
-
-
-def _ask(request: Callable[[], Any]) -> Any:
-    try:
-        return request()
-    except CoreUnreachableError as error:
-        _fail(str(error), UNREACHABLE)
-    except RefusedError as error:
-        _fail(f"refused: {error}", REFUSED)
-
-
 def _watch(client: ControlClient, state: Any) -> None:
     with suppress(KeyboardInterrupt), Live(views.status(state), console=out, refresh_per_second=4) as live:
         while True:
             time.sleep(0.25)
-            live.update(views.status(_ask(lambda: client.get("/v1/status"))))
+            live.update(views.status(ask(lambda: client.get("/v1/status"))))
 
 
 def _follow(client: ControlClient, target: str, ladder: Ladder, *, as_json: bool) -> None:
@@ -321,15 +284,3 @@ def _follow(client: ControlClient, target: str, ladder: Ladder, *, as_json: bool
             print(json.dumps(line), flush=True)  # noqa: T201 - one object per line, for other programs
         else:
             out.print(ladder.render(line), soft_wrap=True)
-
-
-def _show(answer: Any, view: Callable[[Any], Any], *, as_json: bool) -> None:
-    if as_json:
-        out.print_json(json.dumps(answer))
-    else:
-        out.print(view(answer))
-
-
-def _fail(text: str, code: int) -> NoReturn:
-    errors.print(f"sipcore: {escape(text)}", highlight=False)
-    raise typer.Exit(code)

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from sipcore.auth.digest import DigestAuth
 from sipcore.default_routes import DefaultRoutes, Registers
+from sipcore.dialog.keeper import Keeper
 from sipcore.dialog.replica import DialogReplica
 from sipcore.dialog.table import DialogTable
 from sipcore.errors import ParseError
@@ -60,8 +61,7 @@ class SipCore:
         resolver: Locates | None = None,
     ) -> None:
         self.gate = gate
-        self.location = location
-        self.registrar = registrar
+        self.location, self.registrar = location, registrar
         self.dialogs = dialogs
         self.wheel = wheel
         self.outbox: list[Send] = []
@@ -74,6 +74,7 @@ class SipCore:
         self.layer.user = proxy
         proxy.routes = DefaultRoutes(proxy, registrar)
         dialogs.is_us = proxy.is_us
+        self.keeper = Keeper(dialogs, gate, proxy.originator, proxy.cancel_invite)
         self._transactions = TransactionReplica(gate, Takeover(self.proxy))
         self._dialogs = DialogReplica(gate, dialogs)
         self.capabilities: tuple[Capability, ...] = (self._dialogs, self._transactions)
@@ -97,6 +98,11 @@ class SipCore:
         own = {"received": self.received, "bad_datagrams": self.bad, "aged_out": self.aged_out}
         own["transport_errors"] = self.transport_errors
         own["failed_takeovers"] = self._transactions.failed
+        own |= {
+            "dialogs_refused": self.dialogs.refused,
+            "dialog_byes_sent": self.keeper.byes,
+            "dialog_pings_sent": self.keeper.pings,
+        }
         return own | self.proxy.counters
 
     def feed(self, data: bytes, source: Hop, now: float) -> None:
@@ -171,6 +177,10 @@ class SipCore:
     def dialog_rows(self, now: float) -> list[dict[str, object]]:
         """The dialogs, for an operator."""
         return self._dialogs.rows(now)
+
+    def profile_sizes(self) -> dict[str, dict[str, int]]:
+        """Profile -> value -> dialogs, for an operator."""
+        return self._dialogs.profile_sizes()
 
     def transaction_rows(self) -> list[dict[str, object]]:
         """The transactions that are under way, for an operator."""

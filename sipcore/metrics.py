@@ -74,6 +74,10 @@ class _StatusCollector(Collector):
             status["connections"],
         )
         yield from self._traffic()
+        states = GaugeMetricFamily("sipcore_dialogs_by_state", "Calls that are led here.", labels=["state"])
+        yield _labelled(states, status["dialog_states"])
+        ended = CounterMetricFamily("sipcore_dialogs_ended", "Calls that have ended.", labels=["reason"])
+        yield _labelled(ended, status["dialogs_ended"])
         events = CounterMetricFamily("sipcore_events", "By kind of event.", labels=["event"])
         yield _labelled(events, status["counters"])
         yield from self._links()

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from sipcore.control.commands import BadRequestError, Served, event_line, parse_ban, parse_role
+from sipcore.control.dialogs import NotMasterError
 from sipcore.control.tracing import serve_trace
 from sipcore.control.watch import parse_watch
 from sipcore.errors import StaleEpochError
@@ -41,6 +42,10 @@ class ControlApi:
                 web.get("/v1/events", self._get_events),
                 web.get("/v1/location", self._get_location),
                 web.get("/v1/dialogs", self._get_dialogs),
+                web.delete("/v1/dialogs", self._delete_dialogs),
+                web.delete("/v1/dialogs/{call_id}", self._delete_dialogs),
+                web.get("/v1/profiles", self._get_profiles),
+                web.get("/v1/profiles/{name}", self._get_profiles),
                 web.get("/v1/transactions", self._get_transactions),
                 web.get("/v1/replication", self._get_replication),
                 web.get("/v1/resolver", self._get_resolver),
@@ -138,6 +143,21 @@ class ControlApi:
 
     async def _get_dialogs(self, _request: web.Request) -> web.Response:
         return _json(self._served.dialogs())
+
+    async def _delete_dialogs(self, request: web.Request) -> web.Response:
+        try:
+            return _json(self._served.end_dialogs(request.match_info.get("call_id", ""), request.query), 202)
+        except BadRequestError as error:
+            return _json({"error": str(error)}, 400)
+        except NotMasterError as error:
+            return _json({"error": str(error)}, 409)
+
+    async def _get_profiles(self, request: web.Request) -> web.Response:
+        name = request.match_info.get("name")
+        try:
+            return _json(self._served.profiles(name))
+        except KeyError:
+            return _json({"error": f"profile {name!r}: not declared in dialog.profiles"}, 404)
 
     async def _get_transactions(self, _request: web.Request) -> web.Response:
         return _json(self._served.transactions())

@@ -60,6 +60,12 @@ class Served(Protocol):
     def dialogs(self) -> Sequence[Json]:
         """The calls."""
 
+    def end_dialogs(self, call_id: str, query: Mapping[str, str]) -> Json:
+        """End calls by Call-ID, from=URI or all=true; NotMasterError on a standby."""
+
+    def profiles(self, name: str | None) -> Sequence[Json]:
+        """The sizes of all dialog profiles, or of the values of one; KeyError when it is not declared."""
+
     def transactions(self) -> Sequence[Json]:
         """The transactions that are under way."""
 

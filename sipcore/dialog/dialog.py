@@ -65,8 +65,8 @@ class More:
     """What most dialogs do not have; made when the first of it is needed."""
 
     __slots__ = (
-        "bye_sent", "lifetime", "misses", "ping_at", "pinged", "pings", "profiles", "reason", "refresher",
-        "session_at", "session_expires", "session_wanted", "values",
+        "lifetime", "misses", "ping_at", "pinged", "pings", "profiles", "reason", "refresher",
+        "session_at", "session_expires", "session_wanted", "told", "values",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -81,8 +81,8 @@ class More:
         self.session_at = inf
         self.session_wanted = 0  # what the script wants to be asked for
         self.refresher = Side(0)
-        self.reason: EndReason | None = None  # DELETED: the BYEs are on their way
-        self.bye_sent = False
+        self.reason: EndReason | None = None  # it is being ended
+        self.told = False  # by this node: BYE or CANCEL is on its way
 
 
 class Dialog:

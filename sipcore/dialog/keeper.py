@@ -1,6 +1,6 @@
 """Sans-IO: what a MASTER does to calls by itself: lifetime, missing ACK, session expiry, pings, BYE."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
 from typing import Protocol
@@ -16,8 +16,10 @@ from sipcore.role import RoleGate
 from sipcore.transport.layer import Hop
 
 GONE = frozenset({408, 481})  # RFC 3261 section 12.2.1.2: the dialog is no more at the other end
+AT_ONCE = 200  # calls that are ended in one go
 MAX_MISSES = 2  # pings in a row that could not be sent; a phone may be about to connect again
 Done = Callable[[int, Response | None, float], None]
+CancelInvite = Callable[[bytes, bytes, float], bool]  # Call-ID, From tag, now
 
 
 class Originator(Protocol):
@@ -33,22 +35,23 @@ class Originator(Protocol):
     ) -> None:
         """Send it in a transaction; `done(status, response, now)` hears the end (408, 503: nobody)."""
 
-    def cancel_invite(self, call_id: bytes, from_tag: bytes, now: float) -> bool:
-        """Treat an unanswered INVITE as if its caller had cancelled it; False: there is none."""
-
 
 class Keeper:
     """Looks at each dialog of the table when one of its times comes, and ends dialogs for whoever asks.
 
     A BACKUP's table is empty, so nothing comes due there; what is asked of it all the same is refused.
+    `cancel_invite` ends an unanswered INVITE as if its caller had cancelled it; False: there is none.
     """
 
-    def __init__(self, table: DialogTable, gate: RoleGate, originator: Originator) -> None:
+    def __init__(
+        self, table: DialogTable, gate: RoleGate, originator: Originator, cancel_invite: CancelInvite
+    ) -> None:
         self.table = table
         self.byes = 0  # sent
         self.pings = 0  # sent
         self._gate = gate
         self._originator = originator
+        self._cancel_invite = cancel_invite
         self._settings = table.settings
         table.deadlines.look = self.look
 
@@ -60,10 +63,7 @@ class Keeper:
         if dialog.state is DELETED or not self._gate.is_master:
             return False
         if dialog.state < CONFIRMED_NA:
-            dialog.extra().reason = reason
-            if not quiet and self._originator.cancel_invite(dialog.call_id, dialog.from_tag, now):
-                return True  # the 487 of the INVITE ends it
-            self.table.remove(dialog, now, reason)
+            self._end_early(dialog, reason, now, quiet=quiet)
         elif quiet or not dialog.legs:
             self.table.remove(dialog, now, reason)
         else:
@@ -71,12 +71,25 @@ class Keeper:
             self._say_bye(dialog, now)
         return True
 
+    def end_all(self, dialogs: Sequence[Dialog], reason: EndReason, now: float) -> None:
+        """End many calls: AT_ONCE of them now, as many in each second after."""
+        for number, dialog in enumerate(dialogs):
+            if number < AT_ONCE:
+                self.end(dialog, reason, now)
+            else:
+                dialog.extra().reason = reason
+                dialog.expires_at = now + number // AT_ONCE
+                self.table.schedule(dialog, now)
+                self.table.touch(dialog)
+
     def look(self, dialog: Dialog, now: float) -> None:
         """One of its times may have come."""
         more = dialog.more
         settings = self._settings
         if dialog.state is DELETED:
             self._on_farewell(dialog, now)
+        elif dialog.expires_at <= now and more is not None and more.reason is not None:
+            self.end(dialog, more.reason, now)  # an operator has said so
         elif dialog.expires_at <= now:
             answered = dialog.state >= CONFIRMED_NA
             reason = EndReason.LIFETIME if answered else EndReason.EARLY_TIMEOUT
@@ -91,12 +104,24 @@ class Keeper:
             if dialog.state is not DELETED:
                 self.table.schedule(dialog, now)
 
-    # BYE
+    # CANCEL and BYE
+
+    def _end_early(self, dialog: Dialog, reason: EndReason, now: float, *, quiet: bool) -> None:
+        """The 487 of the INVITE ends it, or its 200 does that crossed the CANCEL, or time."""
+        more = dialog.extra()
+        more.reason = reason
+        told, more.told = more.told, True
+        if quiet or told or not self._cancel_invite(dialog.call_id, dialog.from_tag, now):
+            self.table.remove(dialog, now, reason)
+            return
+        dialog.expires_at = now + BYE_GUARD
+        self.table.schedule(dialog, now)
+        self.table.touch(dialog)
 
     def _on_farewell(self, dialog: Dialog, now: float) -> None:
         """It is over but still here: the old master may have died before its BYEs were answered."""
         more = dialog.extra()
-        if more.bye_sent:
+        if more.told:
             self.table.remove(dialog, now)
         else:
             dialog.expires_at = now + BYE_GUARD
@@ -105,7 +130,7 @@ class Keeper:
 
     def _say_bye(self, dialog: Dialog, now: float) -> None:
         more = dialog.extra()
-        more.bye_sent = True
+        more.told = True
         reason = more.reason or EndReason.OPERATOR
         ends = [(leg, side) for leg in dialog.legs if leg.state >= CONFIRMED_NA for side in Side]
         waiting = len(ends)
@@ -152,7 +177,6 @@ class Keeper:
     def _send(self, build: Callable[[], Outgoing], now: float, done: Done) -> None:
         try:
             data, next_uri, hop = build()
-        except ParseError:  # a route set that cannot be used
+            self._originator.originate(data, next_uri, now, done, hop)
+        except ParseError:  # a route set, or a Contact as Request-URI, that cannot be used
             done(503, None, now)
-            return
-        self._originator.originate(data, next_uri, now, done, hop)

@@ -101,8 +101,9 @@ class DialogReplica:
         profiles = self._table.profiles
         sizes = {name: Counter(profiles.values(name)) for name in profiles.names}
         for record in self._held.values():
-            more = self._decode(record.payload).more
-            if more is not None and more.reason is None:
+            wire = self._decode(record.payload)
+            more = wire.more
+            if more is not None and wire.state is not DELETED:
                 for name, value in more.profiles:
                     sizes.setdefault(name, Counter())[value] += 1
         return {name: dict(counts) for name, counts in sizes.items()}

@@ -32,6 +32,7 @@ class SessionTimer:
     def __init__(self, settings: DialogSettings) -> None:
         self._wanted = settings.session_expires
         self._least = settings.session_min
+        self._takes_part = bool(self._wanted or self._least)
 
     def on_request(self, request: Request, wanted: int = 0) -> Verdict:
         """Section 8.1, for an INVITE or UPDATE; `wanted` seconds instead of what the config says."""
@@ -62,7 +63,7 @@ class SessionTimer:
         """Section 8.2, for a 2xx: headers to put into it, and whether the dialog's timer has changed."""
         value = response.first(b"session-expires")
         headers: Headers = ()
-        if value is None and request is not None:
+        if value is None and request is not None and (self._takes_part or dialog.more is not None):
             asked = self._asked(dialog, request)
             if asked and supports_timer(request):  # the called side knows no timer: the caller shall refresh
                 value = b"%d;refresher=uac" % asked
@@ -86,8 +87,10 @@ class SessionTimer:
         return headers, True
 
     def _asked(self, dialog: Dialog, request: Request) -> int:
-        """The Session-Expires of the request as it left here."""
+        """The Session-Expires of the request as it left here; 0: none, or none that we care for."""
         wanted = dialog.more.session_wanted if dialog.more is not None else 0
+        if not (wanted or self._takes_part):
+            return 0
         for name, value in self.on_request(request, wanted).headers:
             if name == b"Session-Expires":
                 return delta_seconds(value)

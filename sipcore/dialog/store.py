@@ -69,10 +69,13 @@ class DialogStore:
             found = self.dialogs.get(dialog_key(message.call_id, message.to_tag))
         return found
 
-    def by_call_id(self, call_id: bytes) -> list[Dialog]:
-        """The dialogs of a Call-ID that have not ended; looks at all of them, for an operator."""
-        live = (dialog for dialog in self.dialogs.values() if dialog.state is not DELETED)
-        return [dialog for dialog in live if dialog.call_id == call_id]
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many dialogs are in each state, and how many have ended for each reason."""
+        return {
+            "dialog_states": {state.name.lower(): count for state, count in self.states.items()},
+            "dialogs_ended": {reason.name.lower(): count for reason, count in self.ends.items()},
+        }
 
     def pings_of(self, dialog: Dialog) -> Side:
         """Which of its ends are to be pinged."""
@@ -89,11 +92,12 @@ class DialogStore:
         self.dialogs[dialog.key] = dialog
         self.states[dialog.state] += 1
         part = crc32(dialog.key) / 2**32
-        dialog.expires_at = max(dialog.expires_at, now + part * SPREAD)
+        soon = now + part * SPREAD
+        dialog.expires_at = max(dialog.expires_at, soon) if dialog.state is not DELETED else soon
         more = dialog.more
-        if more is not None:
+        if more is not None and dialog.state is not DELETED:
             self.profiles.add(more.profiles)
-            more.session_at = max(more.session_at, now + part * SPREAD)
+            more.session_at = max(more.session_at, soon)
         if dialog.state is CONFIRMED and self.pings_of(dialog):
             dialog.extra().ping_at = now + part * self.settings.ping_interval
         self.schedule(dialog, now)

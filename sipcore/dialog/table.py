@@ -69,10 +69,12 @@ class DialogTable(DialogStore):
             return ()
         from_caller = dialog.from_tag == response.from_tag
         leg = dialog.leg(response.to_tag) if from_caller else None
+        reached = False
         if from_caller and response.method == b"INVITE":
             state = EARLY if status < 200 else CONFIRMED_NA
             if leg is None or leg.state < state:
                 leg = self._reach(dialog, leg, state, response=response, now=now)
+                reached = True
             elif status < 200:
                 return ()
         elif status < 200:
@@ -80,7 +82,7 @@ class DialogTable(DialogStore):
         side = leg if from_caller else dialog
         if side is None:
             return ()
-        if _take_target(side, response, hop):
+        if _take_target(side, response, hop) or reached:
             self.touch(dialog)
         return self._on_success(dialog, response, request, now) if status >= 200 else ()
 
@@ -108,8 +110,10 @@ class DialogTable(DialogStore):
 
     def on_failure(self, invite: Request, now: float) -> None:
         """An INVITE ended without a 2xx: its dialog is over, unless it was an INVITE within one."""
+        if invite.to_tag:
+            return
         dialog = self.dialogs.get(dialog_key(invite.call_id, invite.from_tag))
-        if dialog is None or invite.to_tag or dialog.state >= CONFIRMED_NA:
+        if dialog is None or dialog.state >= CONFIRMED_NA:
             return
         if not dialog.branch or dialog.branch == invite.top_via.branch:  # else a later pass of a spiral
             reason = dialog.more.reason if dialog.more is not None else None
@@ -118,10 +122,13 @@ class DialogTable(DialogStore):
     def session_timer(self, request: Request, wanted: int = 0) -> Verdict:
         """What RFC 4028 section 8.1 says about an INVITE or UPDATE before it is forwarded.
 
-        `wanted`: seconds that a script wants to be asked for, instead of what the config says.
+        `wanted`: seconds that a script wants to be asked for in this dialog, instead of what the config says.
         """
-        if wanted and (dialog := self.find(request)) is not None:
+        dialog = self.find(request)
+        if dialog is not None and wanted:
             dialog.extra().session_wanted = wanted
+        elif dialog is not None and dialog.more is not None:
+            wanted = dialog.more.session_wanted
         return self._session_timer.on_request(request, wanted)
 
     # What a script may do
@@ -260,13 +267,15 @@ class DialogTable(DialogStore):
             self._move(dialog, state)
             if state is CONFIRMED_NA:
                 self._answered(dialog, now)
-        self.touch(dialog)
         return leg
 
     def _answered(self, dialog: Dialog, now: float) -> None:
-        wanted = dialog.more.lifetime if dialog.more is not None else 0.0
+        lifetime, more = self.settings.lifetime, dialog.more
+        if more is not None:
+            more.told = False
+            lifetime = more.lifetime or lifetime if more.reason is None else 1.0  # it crossed our CANCEL
         dialog.answered_at = now
-        dialog.expires_at = now + (wanted or self.settings.lifetime)
+        dialog.expires_at = now + lifetime
         dialog.branch = b""
         self.schedule(dialog, now)
 
@@ -279,8 +288,9 @@ class DialogTable(DialogStore):
 
     def _towards(self, response: Response) -> tuple[bytes, ...]:
         """The route set from here to the called party: what stands above our Record-Route, turned round."""
-        if b"record-route" not in response.names:
-            return ()
+        first = response.first(b"record-route")
+        if first is None or (b"," not in first and self.is_us(address(first))):
+            return ()  # as nearly always: nobody between us and the phone
         above: list[bytes] = []
         try:
             for value in response.values(b"record-route"):

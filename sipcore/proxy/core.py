@@ -106,11 +106,23 @@ class Proxy(Admission):
             return
         # what the caller knows the standby must know: hold
         cancel_tx.respond(build_response(cancel, 200, to_tag=own_tag(cancel)), 200, now, hold=True)
-        if isinstance(invite_tx.context, ResponseContext):
-            invite_tx.context.on_cancel(now)
-        else:  # nothing was relayed: a route still waits for something
-            data = build_response(invite_tx.request, 487, to_tag=own_tag(invite_tx.request))
-            invite_tx.respond(data, 487, now, hold=True)
+        _cancel(invite_tx, now)
+
+    def cancel_invite(self, call_id: bytes, from_tag: bytes, now: float) -> bool:
+        """End an INVITE that is not answered yet as if its caller had cancelled it; False: there is none.
+
+        Looks at every transaction: for operators and scripts.
+        """
+        for tx in self.layer.servers.values():
+            request = tx.request
+            if (
+                request.method == b"INVITE"
+                and (request.call_id, request.from_tag, request.to_tag) == (call_id, from_tag, b"")
+                and tx.last_status < 200
+            ):
+                _cancel(tx, now)
+                return True
+        return False
 
     def on_response(self, tx: ClientTransaction | None, response: Response, now: float) -> None:
         """A response to one of our branches or own requests, or a stray one."""
@@ -302,3 +314,11 @@ class Proxy(Admission):
         elif self.may_relay(call):
             self.append_branch(call, received=call.info.flow)
         return self.stateless.relay(call, call.groups, call.now)
+
+
+def _cancel(invite: ServerTransaction, now: float) -> None:
+    if isinstance(invite.context, ResponseContext):
+        invite.context.on_cancel(now)
+    else:  # nothing was relayed: a route still waits for something
+        data = build_response(invite.request, 487, to_tag=own_tag(invite.request))
+        invite.respond(data, 487, now, hold=True)

@@ -2,10 +2,12 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sipcore.config import SipcoreConfig
 from sipcore.control.commands import Json, RoleOrder, location_rows
+from sipcore.control.dialogs import DialogChoice, NotMasterError, profile_rows
+from sipcore.dialog.dialog import EndReason
 from sipcore.message.limits import exceeded
 from sipcore.replication.link import ReplicationLink
 from sipcore.server.assemble import Parts
@@ -34,6 +36,7 @@ class Answers:
         tracing: Tracing,
         bans: BanDesk,
         reload: Callable[[], Sequence[Json]],
+        flush: Callable[[float], None],
         started_at: float,
     ) -> None:
         self._config = config
@@ -48,6 +51,7 @@ class Answers:
         self.unban = bans.unban
         self.exported_bans = bans.text
         self.reload = reload
+        self._flush = flush
         self._started_at = started_at
         self.batch_seconds = Histogram(BATCH_SECONDS)
         self.batch_messages = Histogram(BATCH_MESSAGES)
@@ -68,6 +72,7 @@ class Answers:
             "uptime": round(time.monotonic() - self._started_at, 1),
             "contacts": self._parts.location.contacts,
             "dialogs": self._parts.core.dialog_count,
+            **self._parts.core.dialogs.counts,
             "transactions": self._parts.core.transaction_count,
             "connections": self._transports.streams.table.by_transport,
             "bans": len(self._transports.admission.bans),
@@ -101,6 +106,21 @@ class Answers:
     def dialogs(self) -> Sequence[Json]:
         """The calls."""
         return self._parts.core.dialog_rows(time.monotonic())
+
+    def end_dialogs(self, call_id: str, query: Mapping[str, str]) -> Json:
+        """End calls by Call-ID, from=URI or all=true, a few at once and the others in the seconds after."""
+        choice = DialogChoice.parse(call_id, query)
+        if not self._parts.gate.is_master:
+            raise NotMasterError("this node is BACKUP: ask the master")
+        now = time.monotonic()
+        chosen = choice.among(self._parts.core.dialogs.dialogs.values())
+        self._parts.core.keeper.end_all(chosen, EndReason.OPERATOR, now)
+        self._flush(now)
+        return {"ending": len(chosen)}
+
+    def profiles(self, name: str | None) -> Sequence[Json]:
+        """The sizes of the dialog profiles."""
+        return profile_rows(self._parts.core.profile_sizes(), name)
 
     def transactions(self) -> Sequence[Json]:
         """The transactions that are under way."""

@@ -72,6 +72,7 @@ class Server:
             tracing=self._tracing,
             bans=BanDesk(self._transports.admission, loaded.config.bans.duration, self._export.text),
             reload=self._reloads.run,
+            flush=self._flush,
             started_at=now,
         )
         self._api = ControlApi(self._answers)

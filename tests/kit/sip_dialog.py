@@ -79,7 +79,7 @@ class Desk:
         self.table = DialogTable(self.wheel, self.journal, settings)
         self.table.is_us = lambda uri: b"<%b>" % uri == OUR_ROUTE
         self.mail = Mailbag()
-        self.keeper = Keeper(self.table, self.gate, self.mail)
+        self.keeper = Keeper(self.table, self.gate, self.mail, self.mail.cancel_invite)
 
     @property
     def only(self) -> Dialog:

@@ -3,6 +3,7 @@
 import pytest
 
 from sipcore.dialog.dialog import CONFIRMED, DELETED, EARLY, EndReason
+from sipcore.dialog.keeper import AT_ONCE
 from sipcore.dialog.settings import DialogSettings, Side
 from sipcore.errors import DialogError
 from sipcore.role import Role
@@ -235,3 +236,33 @@ def test_an_error_with_one_dialog_does_not_cost_the_others(desk: Desk) -> None:
             desk.run(12.0)
     assert len(seen) == 3
     assert [dialog.key for dialog in desk.table.dialogs.values() if dialog.state is CONFIRMED] == [first.key]
+
+
+def test_an_answer_that_crosses_the_cancel_is_followed_by_bye(desk: Desk) -> None:
+    desk.invite()
+    desk.keeper.end(desk.only, EndReason.OPERATOR, 0.0)
+    desk.respond(200)
+    desk.say(b"ACK")
+    desk.run(2.0)
+    assert [sent.request.method for sent in desk.mail.sent] == [b"BYE", b"BYE"]
+
+
+def test_a_cancelled_call_that_comes_to_no_end_is_forgotten(desk: Desk) -> None:
+    desk.invite()
+    desk.keeper.end(desk.only, EndReason.OPERATOR, 0.0)
+    desk.run(66.0)
+    assert (len(desk.table), len(desk.mail.cancelled)) == (0, 1)
+
+
+def test_many_calls_are_ended_over_some_seconds(desk: Desk) -> None:
+    for number in range(3 * AT_ONCE):
+        call_id = b"call-%d" % number
+        desk.invite(call_id=call_id)
+        desk.respond(200, call_id=call_id)
+    desk.keeper.end_all(list(desk.table.dialogs.values()), EndReason.OPERATOR, 0.0)
+    ended = []
+    for _ in range(4):
+        ended.append(desk.table.ends[EndReason.OPERATOR])
+        desk.run(1.0)
+    assert ended == [AT_ONCE, 2 * AT_ONCE, 3 * AT_ONCE, 3 * AT_ONCE]
+    assert len(desk.mail.sent) == 6 * AT_ONCE
