@@ -46,7 +46,7 @@ class BanList:
         source = parse_source(address)
         if not 0 < seconds <= MAX_SECONDS:
             raise BanError(f"seconds: {seconds:g} is not in 1..{MAX_SECONDS:g}")
-        if source.partition("/")[0] in self._allow:
+        if self._allow.overlaps(source):
             self.refused += 1
             raise BanError(f"address: {source} is on the allow-list")
         old = self._bans.get(source)

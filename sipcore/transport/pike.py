@@ -60,7 +60,7 @@ class Pike:
             self.untracked += 1
         if count >= self._settings.reqs_density_per_unit:
             self._block(source, host, count, now)
-        return source not in self._blocked
+        return source not in self._blocked or host in self._allow
 
     def blocked(self, now: float) -> list[tuple[str, float]]:
         """The blocked sources and for how many seconds they are."""

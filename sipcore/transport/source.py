@@ -28,6 +28,11 @@ class AllowList:
     def __contains__(self, host: str) -> bool:
         return bool(self._networks) and self._has(host)
 
+    def overlaps(self, source: str) -> bool:
+        """Whether anybody of this source (an address or a /64) is on it."""
+        wanted = ipaddress.ip_network(source)
+        return any(wanted.overlaps(network) for network in self._networks)
+
     def _look_up(self, host: str) -> bool:
         address = ipaddress.ip_address(host)
         return any(address in network for network in self._networks)

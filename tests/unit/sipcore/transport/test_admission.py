@@ -63,6 +63,9 @@ def test_a_peer_on_the_allow_list_is_never_blocked() -> None:
     assert flood(limit, "10.1.2.3", 1000, 0.0) == 1000
     assert flood(limit, "fd88::7", 1000, 0.0) == 1000
     assert blocks == []
+    limit = pike(blocks, AllowList([ip_network("2001:db8::7/128")]))
+    assert flood(limit, "2001:db8::8", 1000, 0.0) == 9
+    assert flood(limit, "2001:db8::7", 1000, 0.0) == 1000  # a neighbour in its /64 changes nothing
 
 
 def test_forged_sources_cost_bounded_memory_and_a_flooder_that_was_there_before_is_still_blocked() -> None:
@@ -110,6 +113,7 @@ def test_a_ban_has_limits_and_says_what_it_does_not_take() -> None:
     bans = BanList(PEERS, max_bans=2)
     for address, seconds, words in (
         ("10.0.0.1", 60, "allow-list"),
+        ("fd88::1", 60, "allow-list"),
         ("example.test", 60, "neither"),
         ("192.0.2.0/24", 60, "neither"),
         ("192.0.2.1", 0, "not in"),
