@@ -5,6 +5,7 @@ line, no Via) leaves nothing for a 400.
 """
 
 from contextlib import suppress
+from typing import TypeVar
 
 from sipcore.errors import ParseError
 from sipcore.message.fields import MAX_PORT, NameAddr, Via
@@ -39,6 +40,14 @@ _MANDATORY = {b"via": "Via", b"from": "From", b"to": "To", b"call-id": "Call-ID"
 _MAX_FORWARDS = {b"Max-Forwards: %d" % number: number for number in range(MAX_MAX_FORWARDS + 1)}
 _CONTENT_LENGTH = {b"Content-Length: %d" % number: number for number in range(2048)}
 
+T = TypeVar("T")
+_MAX_SEEN = 4096
+_MAX_SEEN_LINE = 256  # bytes
+# The messages of a call repeat these lines byte for byte: what they say, by line. Bounded.
+_tags: dict[bytes, bytes] = {}
+_call_ids: dict[bytes, bytes] = {}
+_cseqs: dict[bytes, tuple[int, bytes]] = {}
+
 
 def parse(data: bytes) -> Request | Response:
     """Parse one datagram. Raises ParseError and nothing else, whatever the bytes are."""
@@ -50,7 +59,8 @@ def parse(data: bytes) -> Request | Response:
     names = [find(line.partition(b":")[0], b"") for line in lines]
     names[0] = _START
     first_lines = dict(zip(names, lines, strict=True))
-    if b"" in first_lines or not complete or len(head.splitlines()) != len(lines):
+    ends = len(lines) - 1
+    if b"" in first_lines or not complete or head.count(b"\n") != ends or head.count(b"\r") != ends:
         return _parse_odd(data)  # folded, or a name that was not seen yet, or broken
     message = _start(lines, names, first_lines, body)
     if len(head) > LIMITS.harmless or len(data) > LIMITS.message_bytes:
@@ -202,14 +212,18 @@ def _read_vital(message: Request | Response) -> None:
     first_lines = message.first_lines
     try:
         _read_via(message, first_lines[b"via"])
-        found = ADDRESS_LINE.match(line := first_lines[b"from"])
-        message.from_tag = (found[1] or b"") if found is not None else _tag(line, "From")
-        found = ADDRESS_LINE.match(line := first_lines[b"to"])
-        message.to_tag = (found[1] or b"") if found is not None else _tag(line, "To")
-        found = CALL_ID_LINE.match(line := first_lines[b"call-id"])
-        message.call_id = found[1] if found is not None else _call_id(line_value(line))
-        found = CSEQ_LINE.match(line := first_lines[b"cseq"])
-        _set_cseq(message, *(found.groups() if found is not None else _cseq(line)))
+        line = first_lines[b"from"]
+        tag = _tags.get(line)
+        message.from_tag = _tag(line, "From") if tag is None else tag
+        line = first_lines[b"to"]
+        tag = _tags.get(line)
+        message.to_tag = _tag(line, "To") if tag is None else tag
+        line = first_lines[b"call-id"]
+        message.call_id = _call_ids.get(line) or _call_id(line)
+        line = first_lines[b"cseq"]
+        message.cseq, method = _cseqs.get(line) or _cseq(line)
+        if method != message.method:
+            _take_method(message, method)
         if b"max-forwards" in first_lines:
             _read_max_forwards(message, first_lines[b"max-forwards"])
         if b"content-length" in first_lines:
@@ -248,35 +262,47 @@ def _read_unusual_via(message: Request | Response, value: bytes) -> None:
         message.via = via
 
 
-def _call_id(value: bytes) -> bytes:
+def _call_id(line: bytes) -> bytes:
+    found = CALL_ID_LINE.match(line)
+    value = found[1] if found is not None else line_value(line)
     if not value or len(value.split()) > 1:
         raise ParseError("Bad Call-ID")
-    return value
+    return _keep(_call_ids, line, value)
 
 
 def _tag(line: bytes, title: str) -> bytes:
+    found = ADDRESS_LINE.match(line)
+    if found is not None:
+        return _keep(_tags, line, found[1] or b"")
     try:
         return NameAddr.parse(line_value(line)).tag
     except ParseError:
         raise ParseError(f"Bad {title}") from None
 
 
-def _cseq(line: bytes) -> tuple[bytes, bytes]:
-    digits, method, *_ = (*line_value(line).split(None, 1), b"", b"")
-    if not TOKEN.match(method) or not digits.isdigit() or len(digits) > 10:
+def _cseq(line: bytes) -> tuple[int, bytes]:
+    found = CSEQ_LINE.match(line)
+    digits, method, *_ = found.groups() if found is not None else (*line_value(line).split(None, 1), b"", b"")
+    if found is None and (not TOKEN.match(method) or not digits.isdigit() or len(digits) > 10):
         raise ParseError("Bad CSeq")
-    return digits, method
-
-
-def _set_cseq(message: Request | Response, digits: bytes, method: bytes) -> None:
     number = int(digits)
     if number > MAX_CSEQ:
         raise ParseError("Bad CSeq")
-    if method != message.method:
-        if message.is_request:
-            raise ParseError("CSeq method does not match the request line")
-        message.method = method
-    message.cseq = number
+    return _keep(_cseqs, line, (number, method))
+
+
+def _take_method(message: Request | Response, method: bytes) -> None:
+    if message.is_request:
+        raise ParseError("CSeq method does not match the request line")
+    message.method = method
+
+
+def _keep(seen: dict[bytes, T], line: bytes, value: T) -> T:
+    if len(line) <= _MAX_SEEN_LINE:
+        if len(seen) >= _MAX_SEEN:
+            seen.clear()
+        seen[line] = value
+    return value
 
 
 def _read_max_forwards(message: Message, line: bytes) -> None:
