@@ -54,6 +54,8 @@ class Message:
         """The value of each line of a header."""
         if name not in self.first_lines:
             return []
+        if self.names.count(name) == 1:
+            return [line_value(self.first_lines[name])]
         return [line_value(line) for line, known in zip(self.head, self.names, strict=True) if known == name]
 
     def values(self, name: bytes) -> list[bytes]:

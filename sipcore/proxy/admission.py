@@ -63,7 +63,7 @@ class Admission:
         if request.max_forwards == 0:
             raise Refused(483)
         call.mark = mark = loop_mark(request)
-        if mark in request.raw:
+        if mark in request.first_lines[b"via"] or _was_here(request, mark):
             raise Refused(482)  # RFC 5393 section 4.2
         names = request.names
         if b"proxy-require" in names:
@@ -123,6 +123,11 @@ class Admission:
             == call.source.host
             for binding in self.location.find(caller, call.now)
         )
+
+
+def _was_here(request: Request, mark: bytes) -> bool:
+    """Whether a Via under the first line is ours."""
+    return request.names.count(b"via") > 1 and any(mark in line for line in request.lines(b"via"))
 
 
 def _host(uri: bytes) -> str:

@@ -1,5 +1,6 @@
 """Sans-IO: a request on its way through the routes, and what the routes are told."""
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from sipcore.message import Request, Response, Uri
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from sipcore.proxy.branch import Branch
     from sipcore.proxy.response_context import ResponseContext
 
+_read = lru_cache(4096)(Uri.parse)  # the requests of a dialog all have the same one
 __all__ = ["Call", "Change", "HeaderEdit", "Routes"]
 
 
@@ -59,10 +61,10 @@ class Call:
 
     @property
     def target_uri(self) -> Uri:
-        """`uri`, parsed; ParseError when it is none."""
+        """`uri`, parsed, not to be changed; ParseError when it is none."""
         parsed = self._parsed
         if parsed is None or self._parsed_of is not self.uri:
-            self._parsed = parsed = Uri.parse(self.uri)
+            self._parsed = parsed = _read(self.uri)
             self._parsed_of = self.uri
         return parsed
 

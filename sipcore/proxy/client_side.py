@@ -122,7 +122,7 @@ class ClientSide:
             return
         assert branch.hop is not None
         branch.state = CALLING
-        branch.tx = services.layer.request(branch.data, branch.hop, now, branch)
+        branch.tx = services.layer.request(branch.data, branch.hop, now, branch, branch=branch.id)
         if self.call.fr_timer:
             branch.expires_at = now + self.call.fr_timer
         elif self.is_invite:

@@ -43,6 +43,7 @@ class RecordRoutes:
         ]
         self.plain = [self._value(n) for n in range(len(listeners.all))]
         twins = [self._value(n, params=b";r2=on") for n in range(len(listeners.all))]
+        self._own_values = frozenset(self.plain)
         self._own = frozenset(value.strip(b"<>") for value in self.plain + twins)
 
     # Sections 16.4 and 16.12
@@ -51,6 +52,8 @@ class RecordRoutes:
         """Section 16.4: undo what a strict router did, cut the Route values that are ours."""
         routes = request.values(b"route")
         uri, rewritten = request.uri, False
+        if len(routes) == 1 and routes[0] in self._own_values and not is_record_route(uri):
+            return RouteInfo(uri, [], 1, rewritten=False, params={}, flow=None)
         if routes and is_record_route(uri) and self.is_us(uri):
             uri, rewritten = NameAddr.parse(routes.pop()).uri, True
         removed = 0

@@ -72,10 +72,15 @@ class TransactionLayer:
         else:
             self._receive_request(message, source, now)
 
-    def request(self, data: bytes, hop: Hop, now: float, context: object = None) -> ClientTransaction:
-        """Send a request (never an ACK) in a transaction of its own; our Via, with its branch, is on top."""
+    def request(
+        self, data: bytes, hop: Hop, now: float, context: object = None, *, branch: bytes = b""
+    ) -> ClientTransaction:
+        """Send a request (never an ACK) in a transaction of its own; our Via, with its branch, is on top.
+
+        `branch` for who knows it.
+        """
         method = data[: data.index(b" ")]
-        key = client_key(top_branch(data), method)
+        key = client_key(branch or top_branch(data), method)
         tx: ClientTransaction
         if method == b"INVITE":
             tx = InviteClient(self, key, hop, data=data)
@@ -194,7 +199,10 @@ def reply_hop(request: Request, source: Hop) -> Hop:
     if source.flow:
         port = request.top_via.port or default_port(source.transport)
         return Hop(source.host, port, source.listener, source.transport, source.flow)
-    hop = response_hop(request.top_via, source.listener)
+    via = request.top_via
+    if b"rport" in via.params and b"maddr" not in via.params:
+        return source  # what with_received has written there
+    hop = response_hop(via, source.listener)
     if hop.host != source.host and not may_answer(hop):
         return source
     return hop._replace(transport=source.transport)
