@@ -32,6 +32,7 @@ from sipcore.console import (
 from sipcore.control.client import ControlClient
 from sipcore.ladder import Ladder
 from sipcore.phone.cli import app as phone
+from sipcore.users import app as users
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,6 +45,7 @@ role_app = typer.Typer(no_args_is_help=False, invoke_without_command=True, help=
 app.add_typer(role_app, name="role")
 app.add_typer(dialog_app, name="dialog")
 app.add_typer(phone, name="phone")
+app.add_typer(users, name="user")
 app.command()(profile)
 ban_app = typer.Typer(no_args_is_help=True, help="Show, add, lift and export bans of sources.")
 app.add_typer(ban_app, name="ban")

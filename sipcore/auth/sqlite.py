@@ -37,7 +37,8 @@ CREATE TABLE IF NOT EXISTS subscriber (
     ha1_sha512t256 CHAR(64) DEFAULT '' NOT NULL,
     CONSTRAINT subscriber_account_idx UNIQUE (username, domain)
 )"""
-_ONE = "SELECT ha1, ha1_sha256, ha1_sha512t256 FROM subscriber WHERE username = ? AND domain = ?"
+COLUMNS = "ha1, ha1_sha256, ha1_sha512t256"  # in the order of Algorithm
+_ONE = f"SELECT {COLUMNS} FROM subscriber WHERE username = ? AND domain = ?"  # noqa: S608 ours
 _COUNT = (
     "SELECT count(*), count(nullif(ha1, '')), count(nullif(ha1_sha256, '')),"
     " count(nullif(ha1_sha512t256, '')) FROM subscriber WHERE domain = ?"
