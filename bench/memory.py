@@ -1,8 +1,9 @@
 """IO shell: what a registered contact costs in memory: `python -m bench.memory [CONTACTS]`.
 
-Real REGISTERs through the registrar into a location table, as phones write them, each of another user. Counted
-is what the interpreter has allocated (tracemalloc) and what the process has grown by (RSS), per contact, with
-all that belongs to it: AOR, strings, expiry, for contacts behind NAT also where they were seen and their ping.
+Real REGISTERs through the registrar into a location table, as phones write them, each of another user.
+Counted is what the interpreter has allocated (tracemalloc) and what the process has grown by (RSS), per
+contact, with all that belongs to it: AOR, strings, expiry, for contacts behind NAT also where they were seen
+and their ping.
 """
 
 import gc

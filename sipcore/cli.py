@@ -16,6 +16,7 @@ from rich.live import Live
 
 from sipcore import views
 from sipcore.cli_calls import dialog_app, profile
+from sipcore.cli_users import app as users
 from sipcore.console import (
     REFUSED,
     WRONG_USAGE,
@@ -32,7 +33,6 @@ from sipcore.console import (
 from sipcore.control.client import ControlClient
 from sipcore.ladder import Ladder
 from sipcore.phone.cli import app as phone
-from sipcore.users import app as users
 
 app = typer.Typer(
     no_args_is_help=True,

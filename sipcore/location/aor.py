@@ -31,7 +31,10 @@ class AorRules:
                 return b"tel:" + user
             context = uri.params.get(b"phone-context") or b""  # RFC 3966 section 5.1.5: of a local number
             host = context.lower() if context and not context.startswith(b"+") else self.tel_domain
-        user = unescape(user)
+        return self.of(unescape(user), host)
+
+    def of(self, user: bytes, host: bytes) -> bytes:
+        """The address-of-record of a user whose escapes are undone, at a host in lower case."""
         if self.ignore_case:
             user = user.lower()
         host = self.aliases.get(host, host)

@@ -41,7 +41,7 @@ class LocationTable:
         self.gate = gate
         self.journal = journal
         self.bus: Bus[Binding] = bus or Bus()
-        self.aor = (rules or AorRules()).aor
+        self.rules = rules or AorRules()
         self.gruus = gruus
         self.contacts = 0  # bindings that are not tombstones
         self.expired = 0
@@ -53,6 +53,10 @@ class LocationTable:
         self._timer: Timer | None = None
 
     # Questions
+
+    def aor(self, uri: Uri) -> bytes:
+        """The address-of-record that a URI stands for."""
+        return self.rules.aor(uri)
 
     def find(self, uri: Uri, now: float) -> list[Binding]:
         """Where a request for this URI may go now, highest q first; the URI may be a GRUU (RFC 5627)."""

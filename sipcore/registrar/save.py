@@ -6,6 +6,7 @@ after a takeover that is the retransmission whose first 200 was lost. A lower CS
 Date (section 10.3 step 8 says SHOULD). A reg-id is honoured also without `Supported: outbound`.
 """
 
+import re
 from functools import partial
 from typing import NamedTuple, Protocol
 
@@ -21,6 +22,9 @@ from sipcore.registrar.settings import Matching, MaxContactsPolicy, PathMode, Re
 from sipcore.transport.layer import Hop
 
 _MAX_AGENTS = 1024  # spellings of User-Agent that are kept once for all
+_MAX_SERVED = 256
+# The usual To: no escapes in the user, no port, no parameters of the URI.
+_USUAL_TO = re.compile(rb"[^<>\"]*+<sip:([A-Za-z0-9_.+~-]++)@([a-z0-9.-]++)>(?:;[^<>\"]*+)?\Z")
 
 
 class Responder(Protocol):
@@ -55,6 +59,7 @@ class Registrar:
             if on
         )
         self._agents: dict[bytes, bytes] = {}
+        self._served: set[bytes] = set()  # Request-URIs that were found to be of our domains
 
     def on_request(self, request: Request, source: Hop, tx: Responder, now: float) -> None:
         """Authenticate, carry out the REGISTER, and answer through its server transaction."""
@@ -92,8 +97,7 @@ class Registrar:
     def _register(self, request: Request, source: Hop, user: bytes | None, now: float) -> tuple[Header, ...]:
         # The numbers are those of the steps in section 10.3.
         names = request.names
-        if Uri.parse(request.uri).host not in self.settings.domains:  # 1
-            raise Refused(404, b"Domain not served here")
+        self._check_domain(request.uri)  # 1
         if b"require" in names:  # 2
             self._check_extensions(request)
         aor = self._aor(request, user)  # 4, 5
@@ -112,14 +116,26 @@ class Registrar:
         headers += [(b"Service-Route", route) for route in self.settings.service_route]
         return (*found, *headers)
 
+    def _check_domain(self, uri: bytes) -> None:
+        if uri in self._served:
+            return
+        if Uri.parse(uri).host not in self.settings.domains:
+            raise Refused(404, b"Domain not served here")
+        if len(self._served) < _MAX_SERVED:
+            self._served.add(uri)
+
     def _check_extensions(self, request: Request) -> None:
         unknown = [tag for tag in request.values(b"require") if tag.lower() not in self._supported]
         if unknown:
             raise Refused(420, headers=((b"Unsupported", b", ".join(unknown)),))
 
     def _aor(self, request: Request, user: bytes | None) -> bytes:
-        uri = Uri.parse(NameAddr.parse(request.first(b"to") or b"").uri)
-        aor = self.location.aor(uri)
+        to = request.first(b"to") or b""
+        usual = _USUAL_TO.match(to)
+        if usual is not None:
+            aor = self.location.rules.of(*usual.groups())
+        else:
+            aor = self.location.aor(Uri.parse(NameAddr.parse(to).uri))
         name, at, domain = aor.removeprefix(b"sip:").rpartition(b"@")
         if user is not None and user != name and not self._may(user, aor, domain):
             raise Refused(403, b"Not your address-of-record")

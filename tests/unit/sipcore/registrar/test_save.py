@@ -38,7 +38,7 @@ class Desk:
         self, *, auth: bool = False, rules: AorRules | None = None, secret: bytes = b"secret", **policy: Any
     ) -> None:
         self.node = Node("a")
-        self.node.table.aor = (rules or AorRules()).aor
+        self.node.table.rules = rules or AorRules()
         self.node.table.gruus = Gruus(secret)
         self.node.become(Role.MASTER, 1)
         self.digest = DigestAuth(b"example.test", Nonces(b"secret"), OneUser())

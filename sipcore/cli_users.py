@@ -1,25 +1,20 @@
 """IO shell: the `sipcore user` commands."""
 
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from sipcore import views
+from sipcore.console import REFUSED, WRONG_USAGE, JsonOption, fail, out, show
 from sipcore.errors import ConfigError, SipcoreError
 
 if TYPE_CHECKING:
     from sipcore.auth.accounts import Accounts
 
 DEFAULT_CONFIG = Path("/etc/sipcore/sipcore.toml")
-REFUSED, WRONG_USAGE = 1, 2
-
-out = Console()
-errors = Console(stderr=True, soft_wrap=True)
 app = typer.Typer(no_args_is_help=True, help="Add, remove and list the users who may register and call.")
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="Its table [auth] names the file or database.")]
@@ -41,7 +36,7 @@ def add(
     try:
         new = accounts.add(user, password)
     except (SipcoreError, OSError) as error:
-        _fail(str(error), REFUSED)
+        fail(str(error), REFUSED)
     out.print(f"{escape(user)}: {'added' if new else 'has another password now'}")
 
 
@@ -51,26 +46,23 @@ def remove(user: UserArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     try:
         gone = _accounts(config).remove(user)
     except (SipcoreError, OSError) as error:
-        _fail(str(error), REFUSED)
+        fail(str(error), REFUSED)
     if not gone:
-        _fail(f"{user}: no such user", REFUSED)
+        fail(f"{user}: no such user", REFUSED)
     out.print(f"{escape(user)}: removed")
 
 
 @app.command("list")
 def list_users(
     config: ConfigOption = DEFAULT_CONFIG,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the users, and the algorithms for which there is a hash of their password."""
     try:
         found = [account._asdict() for account in _accounts(config).users()]
     except (SipcoreError, OSError) as error:
-        _fail(str(error), REFUSED)
-    if as_json:
-        out.print_json(json.dumps(found))
-    else:
-        out.print(views.rows(found, ("user", "algorithms")))
+        fail(str(error), REFUSED)
+    show(found, lambda rows: views.rows(rows, ("user", "algorithms")), as_json=as_json)
 
 
 def _accounts(path: Path) -> "Accounts":
@@ -80,14 +72,9 @@ def _accounts(path: Path) -> "Accounts":
     try:
         auth = parse_config(path.read_text()).auth
     except OSError as error:
-        _fail(f"config: {path}: {error.strerror}", WRONG_USAGE)
+        fail(f"config: {path}: {error.strerror}", WRONG_USAGE)
     except ConfigError as error:
-        _fail(f"{path}: {error}", WRONG_USAGE)
+        fail(f"{path}: {error}", WRONG_USAGE)
     if auth.users_db:
         return SqliteAccounts(Path(auth.users_db), auth.realm)
     return FileAccounts(Path(auth.users_file), auth.realm)
-
-
-def _fail(text: str, code: int) -> NoReturn:
-    errors.print(f"sipcore: {escape(text)}", highlight=False)
-    raise typer.Exit(code)
