@@ -13,6 +13,7 @@ from sipcore.replication.capability import Kind
 from sipcore.replication.journal import Journal
 from sipcore.role import Role, RoleGate
 from sipcore.timers import Timer, TimerWheel
+from sipcore.transport.layer import Hop
 
 SHARDS = 256
 MAX_TOMBSTONES = 32  # of one AOR; the one that would end first goes
@@ -92,6 +93,14 @@ class LocationTable:
     def shard(self, number: int) -> list[tuple[bytes, AorRecord]]:
         """The AORs of one shard, for who goes through the whole table in small steps."""
         return list(self._shards[number].items())
+
+    def hops(self) -> Iterator[Hop]:
+        """Where contacts are reached behind a NAT or over a connection; read in small steps."""
+        for number in range(len(self._shards)):
+            for _, record in self.shard(number):
+                for binding in record.bindings.values():
+                    if binding.received is not None and not binding.removed:
+                        yield binding.received
 
     # Changes made here (MASTER)
 

@@ -206,6 +206,8 @@ class Server:
         self._core.on_role(order.role, order.epoch, now)
         self._transports.on_role(is_master=self._gate.is_master)
         self._flush(now)
+        if self._gate.is_master:
+            self._transports.reset(self._parts.location.hops())
         if self._link is not None:
             self._link.on_role()
         self._api.announce("role")

@@ -48,6 +48,7 @@ def transport_counters(transports: Transports) -> dict[str, int]:
         "keepalives": sum(listener.keepalives for listener in transports.udp),
         "accept_errors": sum(listener.accept_errors for listener in transports.streams.listeners),
         "dropped_sources": admission.dropped,
+        "resets_sent": transports.resets_sent,
     }
     for pike in (admission.udp, admission.stream):
         if pike is not None:

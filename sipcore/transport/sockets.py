@@ -12,8 +12,8 @@ _DEAD_AFTER_MS = 30_000
 _RESET = struct.pack("ii", 1, 0)
 
 
-def bound_socket(address: str, port: int, kind: socket.SocketKind) -> socket.socket:
-    """A non-blocking socket on this address; OSError when it is taken."""
+def bound_socket(address: str, port: int, kind: socket.SocketKind, *, share: bool = False) -> socket.socket:
+    """A non-blocking socket on this address; OSError when it is taken, and not shared by both."""
     version = ipaddress.ip_address(address).version
     family = socket.AF_INET if version == 4 else socket.AF_INET6
     made = socket.socket(family, kind | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
@@ -28,6 +28,8 @@ def bound_socket(address: str, port: int, kind: socket.SocketKind) -> socket.soc
                 made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # old connections may linger
             else:
                 made.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+        if share:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         made.bind((address, port))
     except OSError:
         made.close()

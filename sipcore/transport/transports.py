@@ -1,13 +1,14 @@
 """IO shell: all sockets of the SIP core: UDP, TCP, TLS, WebSocket; sends by hop."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sipcore.transport.admission import Admission, Batch
 from sipcore.transport.connections import StreamLimits
 from sipcore.transport.layer import Hop, Send
 from sipcore.transport.listener import StreamListener
+from sipcore.transport.resets import Resets
 from sipcore.transport.streams import Streams
 from sipcore.transport.tls import TlsClient, TlsServer, TlsServerSettings, reload_all
 from sipcore.transport.udp import UdpListener
@@ -75,6 +76,7 @@ class Transports:
             client=client,
             events=self,
         )
+        self._resets = Resets({listener.index: listener for listener in self._streams_of})
         self._senders = [self._udp_for(index, listen.address) for index, listen in enumerate(listens)]
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -90,10 +92,17 @@ class Transports:
         if is_master:
             self.streams.start()
         else:
+            self._resets.stop()
             self.streams.stop()
+
+    def reset(self, hops: Iterable[Hop]) -> None:
+        """End what a master that is gone has left of these connections, so that the phones connect anew."""
+        find = self.streams.table.find
+        self._resets.start(hop for hop in hops if hop.transport != "udp" and find(hop) is None)
 
     def close(self) -> None:
         """Close everything."""
+        self._resets.stop()
         self.streams.stop()
         self._close_sockets()
 
@@ -115,6 +124,11 @@ class Transports:
         servers = [listener.tls for listener in self._streams_of if listener.tls is not None]
         reload_all([*servers, self._client])
         return f"read for {len(servers)} listeners and for connections of ours; what is up stays up"
+
+    @property
+    def resets_sent(self) -> int:
+        """How many old connections were called."""
+        return self._resets.sent
 
     @property
     def ports(self) -> list[tuple[str, int]]:
