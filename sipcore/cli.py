@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 import typer
 from rich.live import Live
+from rich.markup import escape
 
 from sipcore import views
 from sipcore.cli_calls import dialog_app, profile
@@ -25,6 +26,7 @@ from sipcore.console import (
     SocketOption,
     ask,
     control_client,
+    errors,
     fail,
     load,
     out,
@@ -261,9 +263,22 @@ def set_role(
 
 
 @app.command()
+def script(socket: SocketOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show the routing script, what its routes wait for, and its key-value stores."""
+    show(ask(lambda: control_client(socket, config).get("/v1/script")), views.fields, as_json=as_json)
+
+
+@app.command()
 def check(config: Annotated[Path, typer.Argument(help="sipcore.toml")]) -> None:
-    """Check a config file and the files that it names."""
+    """Check a config file and the files that it names, the routing script with them."""
+    from sipcore.server.scripting import script_findings  # loads the core
+
     loaded = load(config)
+    wrong = script_findings(loaded)
+    for finding in wrong:
+        errors.print(escape(finding), highlight=False)
+    if wrong:
+        raise typer.Exit(WRONG_USAGE)
     places = ", ".join(f"{listen.transport}:{listen.address}:{listen.port}" for listen in loaded.listen)
     out.print(f"{config}: good: node {loaded.node}, domains {', '.join(loaded.domains)}, {places}")
 

@@ -55,6 +55,15 @@ def render(status: Json, replication: Json) -> bytes:
     return generate_latest(registry)
 
 
+_OF_STORE = {
+    "calls": "Calls to a key-value store.",
+    "errors": "Calls that a store could not carry out.",
+    "timeouts": "Calls that a store did not answer within the budget.",
+    "failures": "Calls that did not reach a store.",
+    "rejected": "Calls that were not made: breaker open, or too many waiting.",
+}
+
+
 class _StatusCollector(Collector):
     def __init__(self, status: Json, replication: Json) -> None:
         self._status = status
@@ -81,6 +90,7 @@ class _StatusCollector(Collector):
         events = CounterMetricFamily("sipcore_events", "By kind of event.", labels=["event"])
         yield _labelled(events, status["counters"])
         yield from self._links()
+        yield from self._stores()
 
     def _traffic(self) -> Iterator[Metric]:
         traffic = self._status["traffic"]
@@ -90,6 +100,14 @@ class _StatusCollector(Collector):
             yield CounterMetricFamily(f"sipcore_{name}", text, traffic[name])
         for name, text in _HISTOGRAMS.items():
             yield _histogram(f"sipcore_{name}", text, traffic[name])
+
+    def _stores(self) -> Iterator[Metric]:
+        stores = self._status["stores"]
+        for name, text in _OF_STORE.items():
+            family = CounterMetricFamily(f"sipcore_cachedb_{name}", text, labels=["store"])
+            yield _labelled(family, {store["id"]: store.get(name, 0) for store in stores})
+        usable = GaugeMetricFamily("sipcore_cachedb_usable", "1 while a store is asked.", labels=["store"])
+        yield _labelled(usable, {store["id"]: store.get("breaker", "CLOSED") == "CLOSED" for store in stores})
 
     def _links(self) -> Iterator[Metric]:
         link = self._replication

@@ -1,7 +1,6 @@
 """Sans-IO: the URL of a store, as OpenSIPS writes it: redis:location://user:password@host:6379/0."""
 
 import re
-from dataclasses import dataclass
 from typing import Self
 from urllib.parse import parse_qsl, unquote
 
@@ -16,17 +15,27 @@ _HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9_.-]+))(?
 MAX_PORT = 65535
 
 
-@dataclass(frozen=True, slots=True)
 class CacheUrl:
     """Where a store is. Its text and its `repr` show no password."""
 
-    scheme: str
-    group: str = ""
-    user: str = ""
-    password: str = ""
-    hosts: tuple[tuple[str, int | None], ...] = ()
-    database: str = ""
-    options: tuple[tuple[str, str], ...] = ()
+    def __init__(
+        self,
+        scheme: str,
+        group: str = "",
+        *,
+        user: str = "",
+        password: str = "",
+        hosts: tuple[tuple[str, int | None], ...] = (),
+        database: str = "",
+        options: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        self.scheme = scheme
+        self.group = group
+        self.user = user
+        self.password = password
+        self.hosts = hosts
+        self.database = database
+        self.options = options
 
     @property
     def id(self) -> str:

@@ -11,6 +11,7 @@ from sipcore.config.limits import Limits
 from sipcore.config.proxy import Proxy
 from sipcore.config.registrar import Auth, Nat, Registrar
 from sipcore.config.resolver import Resolver
+from sipcore.config.script import Script
 from sipcore.config.trace import Trace
 from sipcore.config.transport import Bans, Listen, Pike, Tcp, Tls
 from sipcore.duration import Seconds
@@ -53,6 +54,7 @@ class SipcoreConfig(Section, frozen=True):
     dialog: Dialog = Dialog()
     replication: Replication | None = None
     resolver: Resolver = Resolver()
+    script: Script | None = None
     cachedb: Annotated[tuple[CacheStore, ...], msgspec.Meta(max_length=32)] = ()
     log: Log = Log()
     trace: Trace = Trace()

@@ -55,6 +55,7 @@ class ControlApi:
                 web.put("/v1/bans", self._put_ban),
                 web.delete("/v1/bans", self._delete_ban),
                 web.get("/v1/bans/export", self._export_bans),
+                web.get("/v1/script", self._get_script),
                 web.get("/metrics", self._get_metrics),
             ]
         )
@@ -189,6 +190,9 @@ class ControlApi:
 
     async def _export_bans(self, _request: web.Request) -> web.Response:
         return _json({"ruleset": self._served.exported_bans()})
+
+    async def _get_script(self, _request: web.Request) -> web.Response:
+        return _json(self._served.script())
 
     async def _get_metrics(self, _request: web.Request) -> web.Response:
         body = render(self._served.status(), self._served.replication())

@@ -54,6 +54,9 @@ class Served(Protocol):
     def reload(self) -> Sequence[Json]:
         """Read the files anew: a row per part with `what`, `done` and `message`."""
 
+    def script(self) -> Json:
+        """The routing script and its key-value stores."""
+
     def location(self, aor: str | None) -> Sequence[Json]:
         """The registered contacts, of one AOR or of all."""
 

@@ -8,6 +8,7 @@ from sipcore.cachedb import CacheError, CacheQueryError
 from sipcore.script.call import Call
 from sipcore.script.event import RaisedEvent
 from sipcore.script.functions.auth import (
+    authenticate,
     consume_credentials,
     db_check_from,
     db_check_to,
@@ -28,7 +29,7 @@ from sipcore.script.functions.cachedb import (
 from sipcore.script.functions.domain import does_uri_exist, is_myself, may_relay
 from sipcore.script.functions.log import xlog
 from sipcore.script.functions.registrar import lookup, registered, save, unregister
-from sipcore.script.functions.rr import add_path, loose_route, record_route
+from sipcore.script.functions.rr import add_path, loose_route, record_route, route_given
 from sipcore.script.functions.sipmsgops import (
     append_hf,
     append_to_reply,
@@ -72,6 +73,7 @@ __all__ = [
     "append_branch",
     "append_hf",
     "append_to_reply",
+    "authenticate",
     "branch_route",
     "branches",
     "cache_add",
@@ -108,6 +110,7 @@ __all__ = [
     "replace_hf",
     "reply_route",
     "request_route",
+    "route_given",
     "run",
     "save",
     "send_reply",

@@ -105,6 +105,11 @@ class Call(Context):
         self._put(bytes(uri))
 
     @property
+    def scheme(self) -> str:
+        """Scheme of the Request-URI: sip, sips, tel. OpenSIPS: $(ru{uri.schema})."""
+        return text(self._uri.partition(b":")[0].lower())
+
+    @property
     def ou(self) -> str:
         """Request-URI as it came. OpenSIPS: $ou."""
         return text(self.proxy_call.request.uri)

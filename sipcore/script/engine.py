@@ -37,16 +37,18 @@ class Script:
         max_waiting: int = MAX_WAITING,
     ) -> None:
         self.services = services
-        services.generation = generation
         self.runner = Runner(services.proxy.wheel, time_limit=time_limit, max_waiting=max_waiting)
         self.failures = 0  # routes that raised
         self.undecided = 0  # request routes that ended without an answer
         self.missing = 0  # armed routes that the present script does not have
         self.events_dropped = 0
+        self._buses: list[Bus[Any]] = []
+        self._subscribed: set[tuple[int, Event]] = set()
         self._chains: dict[bytes, deque[tuple[Route[RaisedEvent], RaisedEvent]]] = {}
         self._raised: list[bytes] = []  # keys whose first event waits for the end of the batch
         self._events = 0  # waiting
         self._pumping: bytes | None = None
+        self.adopt(generation)
 
     @property
     def counters(self) -> dict[str, int]:
@@ -111,10 +113,16 @@ class Script:
 
     # Events
 
+    def adopt(self, generation: Generation) -> None:
+        """Begin new work on these routes; what runs ends in those that it began in."""
+        self.services.generation = generation
+        for bus in self._buses:
+            self._subscribe(bus)
+
     def subscribe(self, bus: Bus[Any]) -> None:
         """Have the event routes called for what this bus publishes."""
-        for event in Event:
-            bus.subscribe(event, partial(self.on_event, event))
+        self._buses.append(bus)
+        self._subscribe(bus)
 
     def on_event(self, event: Event, key: bytes, subject: object = None) -> None:
         """Something happened; its routes run after the batch, those of one key one after the other."""
@@ -148,6 +156,13 @@ class Script:
         self._events = 0
 
     # Steps
+
+    def _subscribe(self, bus: Bus[Any]) -> None:
+        """For the events that have routes only: some are costly to raise."""
+        for event in self.services.generation.events:
+            if (id(bus), event) not in self._subscribed:
+                self._subscribed.add((id(bus), event))
+                bus.subscribe(event, partial(self.on_event, event))
 
     def _on_request_end(self, route: Route[Call], context: Call, error: Exception | None, now: float) -> None:
         call, tx = context.proxy_call, context.proxy_call.tx

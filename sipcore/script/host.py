@@ -41,9 +41,9 @@ class ScriptHost:
 
     def reload(self) -> str:
         """Load the file anew; a ScriptError says why the old routes stay. Running ones end as they began."""
-        services = self.script.services
-        generation = load(self.path, number=services.generation.number + 1, stores=self._stores)
-        services.generation = generation
+        number = self.script.services.generation.number + 1
+        generation = load(self.path, number=number, stores=self._stores)
+        self.script.adopt(generation)
         gc.unfreeze()  # what the old module held goes with the next housekeeping
         return f"generation {generation.number}, {len(generation)} routes"
 

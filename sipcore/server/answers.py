@@ -13,6 +13,7 @@ from sipcore.replication.link import ReplicationLink
 from sipcore.server.assemble import Parts
 from sipcore.server.ban_desk import BanDesk
 from sipcore.server.histogram import Histogram
+from sipcore.server.scripting import Scripting
 from sipcore.server.sockets import transport_counters
 from sipcore.server.tracing import Tracing
 from sipcore.transport.layer import Send
@@ -37,6 +38,7 @@ class Answers:
         bans: BanDesk,
         reload: Callable[[], Sequence[Json]],
         flush: Callable[[float], None],
+        scripting: Scripting,
         started_at: float,
     ) -> None:
         self._config = config
@@ -52,6 +54,7 @@ class Answers:
         self.exported_bans = bans.text
         self.reload = reload
         self._flush = flush
+        self._scripting = scripting
         self._started_at = started_at
         self.batch_seconds = Histogram(BATCH_SECONDS)
         self.batch_messages = Histogram(BATCH_MESSAGES)
@@ -81,23 +84,15 @@ class Answers:
                 "batch_seconds": self.batch_seconds.rows(),
                 "batch_messages": self.batch_messages.rows(),
             },
-            "counters": {
-                **self._parts.core.counters,
-                **self._parts.resolver.counters,
-                "contacts_expired": self._parts.location.expired,
-                "pings_sent": self._parts.keepalive.sent,
-                "pings_answered": self._parts.keepalive.answered,
-                "contacts_unanswered": self._parts.keepalive.removed,
-                "auth_failures": self._parts.auth.failures.total,
-                "auth_unavailable": self._parts.auth.unavailable,
-                "failures": self.failures,
-                **{f"over_{name}": count for name, count in exceeded.items()},
-                **transport_counters(self._transports),
-                **self._tracing.counters,
-            },
+            "counters": self._counters(),
             "traces": len(self.tap.watchers),
+            "stores": self._scripting.stores.status(),
             "form": "python",
         }
+
+    def script(self) -> Json:
+        """The routing script and its key-value stores."""
+        return self._scripting.status()
 
     def location(self, aor: str | None) -> Sequence[Json]:
         """The registered contacts."""
@@ -139,3 +134,20 @@ class Answers:
         if self._link is None:
             return {"configured": False}
         return {"configured": True, **self._link.status(time.monotonic())}
+
+    def _counters(self) -> dict[str, int]:
+        return {
+            **self._parts.core.counters,
+            **self._parts.resolver.counters,
+            "contacts_expired": self._parts.location.expired,
+            "pings_sent": self._parts.keepalive.sent,
+            "pings_answered": self._parts.keepalive.answered,
+            "contacts_unanswered": self._parts.keepalive.removed,
+            "auth_failures": self._parts.auth.failures.total,
+            "auth_unavailable": self._parts.auth.unavailable,
+            "failures": self.failures,
+            **{f"over_{name}": count for name, count in exceeded.items()},
+            **transport_counters(self._transports),
+            **self._tracing.counters,
+            **self._scripting.counters,
+        }

@@ -37,6 +37,7 @@ class Parts:
     journal: Journal
     location: LocationTable
     auth: DigestAuth
+    registrar: Registrar
     resolver: Resolver
     core: SipCore
     keepalive: Keepalive
@@ -53,19 +54,20 @@ def assemble(loaded: Loaded, now: float) -> Parts:
     names = (*config.domains, *config.registrar.domain_aliases)
     domains = tuple(name.lower().encode() for name in names)
     auth = digest_auth(loaded, journal, now)
+    registrar = Registrar(registrar_settings(config), location, auth)
     resolver = make_resolver(config, wheel)
     core = SipCore(
         _proxy_settings(loaded, domains),
         gate,
         location,
-        Registrar(registrar_settings(config), location, auth),
+        registrar,
         DialogTable(wheel, journal, dialog_settings(config.dialog)),
         journal,
         wheel=wheel,
         auth=auth,
         resolver=resolver,
     )
-    return Parts(gate, journal, location, auth, resolver, core, keepalive(config, core))
+    return Parts(gate, journal, location, auth, registrar, resolver, core, keepalive(config, core))
 
 
 def replication_link(

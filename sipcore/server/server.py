@@ -28,6 +28,7 @@ from sipcore.server.ban_export import BanExport
 from sipcore.server.names import make_dns
 from sipcore.server.registration import ban_brute_force, start_users, stop_users
 from sipcore.server.reload import Reloads
+from sipcore.server.scripting import Scripting
 from sipcore.server.sockets import make_transports
 from sipcore.server.tracing import Tracing
 from sipcore.transport.admission import Batch
@@ -62,6 +63,8 @@ class Server:
         self._tracing = Tracing(loaded, now)
         self._watchers = self._tracing.tap.watchers
         self._reloads = Reloads()
+        self._scripting = Scripting(loaded.config, self._parts, self._flush)
+        self._scripting.add_to(self._reloads)
         self._reloads.add("certificates", self._transports.reload)
         self._answers = Answers(
             loaded.config,
@@ -73,6 +76,7 @@ class Server:
             bans=BanDesk(self._transports.admission, loaded.config.bans.duration, self._export.text),
             reload=self._reloads.run,
             flush=self._flush,
+            scripting=self._scripting,
             started_at=now,
         )
         self._api = ControlApi(self._answers)
@@ -121,6 +125,7 @@ class Server:
             await self._link.stop()
         self._transports.close()
         await self._export.stop()
+        await self._scripting.stop()
         await self._dns.stop()
         await self._tracing.stop()
         stop_users(self._parts.auth)
@@ -157,6 +162,7 @@ class Server:
                 self._send([send for send in sends if not send.hold])
                 sends = self._link.hold(held, now)
         self._send(sends)
+        self._scripting.after_batch(now)
         self._dns.ask()
         self._arm()
 
@@ -205,6 +211,7 @@ class Server:
         now = time.monotonic()
         self._core.on_role(order.role, order.epoch, now)
         self._transports.on_role(is_master=self._gate.is_master)
+        self._scripting.on_role(is_master=self._gate.is_master)
         self._flush(now)
         if self._gate.is_master:
             self._transports.reset(self._parts.location.hops())

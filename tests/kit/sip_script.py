@@ -38,8 +38,7 @@ class ScriptBench(Bench):
 
     def reload(self) -> None:
         """As the shell does it."""
-        services = self.script.services
-        services.generation = load(self.path, number=services.generation.number + 1)
+        self.script.adopt(load(self.path, number=self.script.services.generation.number + 1))
 
     def bring(self, result: object = None, error: Exception | None = None) -> list[Any]:
         """What the oldest waiting route waits for has come; what is sent upon it."""

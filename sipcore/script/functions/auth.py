@@ -3,6 +3,7 @@
 from sipcore.auth.digest import DigestAuth, Verdict, parse_credentials
 from sipcore.message import NameAddr, Uri
 from sipcore.proxy.call import Change, HeaderEdit
+from sipcore.proxy.settings import Refused
 from sipcore.script.call import Call
 from sipcore.script.errors import RouteError
 from sipcore.script.run import Until
@@ -34,6 +35,22 @@ async def www_challenge(call: Call) -> None:
 async def proxy_challenge(call: Call) -> None:
     """Answer 407, or what else `proxy_authorize` found. OpenSIPS: proxy_challenge(realm)."""
     _challenge(call, proxy=True)
+
+
+async def authenticate(call: Call) -> bool:
+    """Whether who calls in the name of a user of ours has proved it; if not, he is answered: 407 or 403.
+
+    Who does not claim to be one of ours passes. OpenSIPS: proxy_authorize() and proxy_challenge() in one.
+    """
+    caller = Uri.parse(NameAddr.parse(call.proxy_call.request.first(b"from") or b"").uri)
+    if not call.services.proxy.is_ours(caller):
+        return True
+    if not await proxy_authorize(call):
+        await proxy_challenge(call)
+        return False
+    if call.proxy_call.user != caller.user:
+        raise Refused(403, b"Not your address-of-record")
+    return True
 
 
 async def consume_credentials(call: Call) -> None:

@@ -17,6 +17,15 @@ async def loose_route(call: Call) -> bool:
     return call.services.proxy.loose_route(call.proxy_call)
 
 
+async def route_given(call: Call) -> bool:
+    """After `loose_route`: whether Routes that are left, or a flow of ours, say where it goes.
+
+    Then `relay` follows them, and there is nothing to look up. OpenSIPS: $du is set.
+    """
+    info = call.proxy_call.info
+    return bool(info.routes) or info.flow is not None
+
+
 async def add_path(call: Call) -> None:
     """Put us into the Path of a REGISTER that is relayed, RFC 3327. OpenSIPS: add_path()."""
     call.services.proxy.add_path(call.proxy_call)

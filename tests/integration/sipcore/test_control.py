@@ -252,7 +252,7 @@ def test_the_control_socket_of_a_killed_core_is_replaced(core: CoreProcess) -> N
 def test_a_reload_says_what_was_read_and_sighup_does_the_same(core: CoreProcess) -> None:
     done = core.cli("reload", "--json")
     assert done.returncode == 0, done.stderr
-    assert {"what": "certificates", "done": True, "message": "read anew"} in json.loads(done.stdout)
+    assert ("certificates", True) in [(row["what"], row["done"]) for row in json.loads(done.stdout)]
     assert core.process is not None
     core.process.send_signal(signal.SIGHUP)
     wait_for(lambda: core.log().count("reloaded") >= 2, "the log has both", core.log)

@@ -26,6 +26,7 @@ def status() -> dict[str, Any]:
     return {
         "role": "MASTER", "epoch": 7, "ready": True, "synced": True, "uptime": 1.5, "contacts": 2,
         "dialogs": 1, "transactions": 4, "bans": 0, "traces": 0, "connections": {"tcp": 1},
+        "stores": [{"id": "redis:location", "calls": 3, "breaker": "OPEN"}, {"id": "local"}],
         "counters": {"received": 9}, "dialog_states": {"early": 1}, "dialogs_ended": {"bye": 2},
         "traffic": {**traffic.rows(), "batch_seconds": batch.rows(), "batch_messages": batch.rows()},
     }  # fmt: skip
@@ -67,6 +68,8 @@ def test_what_was_counted_is_what_is_told() -> None:
     assert value("sipcore_parse_errors_total", reason='Bad "Via"\n') == 1
     assert value("sipcore_replication_connected", peer="10.0.0.3:5070") == 0
     assert value("sipcore_semi_sync_answers_total", end="released") == 1
+    assert value("sipcore_cachedb_calls_total", store="redis:location") == 3
+    assert value("sipcore_cachedb_usable", store="redis:location") == 0
 
 
 def test_a_histogram_has_growing_buckets_and_a_sum() -> None:
