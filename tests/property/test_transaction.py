@@ -1,6 +1,8 @@
 """The four transaction machines: any input in any state."""
 
+from collections.abc import Callable, Mapping
 from enum import IntEnum
+from typing import ClassVar, Protocol, cast
 
 import pytest
 from hypothesis import given
@@ -62,6 +64,71 @@ ARROWS = {
 def test_every_state_is_followed_by_those_of_the_figure(machine: str) -> None:
     legal = {(state, after) for state, followers in LEGAL[machine].items() for after in followers.split()}
     assert set(ARROWS[machine]) == legal
+
+
+class Machine(Protocol):
+    """What the four have in common for `test_each_state_takes_each_input...`."""
+
+    TABLE: ClassVar[Mapping[tuple[IntEnum, IntEnum], tuple[object, IntEnum]]]
+    state: IntEnum
+
+    def feed(self, given: IntEnum, now: float, message: object = None) -> None: ...
+
+    def drop(self) -> None: ...
+
+
+def client(data: bytes) -> Callable[[Recorder], object]:
+    return lambda user: user.layer.request(data, HERE, 0.0)
+
+
+def server(data: bytes) -> Callable[[Recorder], object]:
+    def make(user: Recorder) -> object:
+        user.layer.receive(parsed_request(data), PEER, 0.0)
+        assert user.last_tx is not None
+        user.last_tx.last_response = b"SIP/2.0 "
+        return user.last_tx
+
+    return make
+
+
+MACHINES: dict[str, tuple[Callable[[Recorder], object], type[IntEnum], type[IntEnum], bytes]] = {
+    "invite client": (client(INVITE), invite_client.State, invite_client.Input, INVITE),
+    "invite server": (server(INVITE), invite_server.State, invite_server.Input, INVITE),
+    "non-invite client": (client(OPTIONS), non_invite_client.State, non_invite_client.Input, OPTIONS),
+    "non-invite server": (server(OPTIONS), non_invite_server.State, non_invite_server.Input, OPTIONS),
+}
+PAIRS = [
+    (name, state, given)
+    for name, (_, states, inputs, _) in MACHINES.items()
+    for state in states
+    for given in inputs
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "given_input"), PAIRS, ids=[f"{n}-{s.name}-{i.name}" for n, s, i in PAIRS]
+)
+def test_each_state_takes_each_input_by_its_row_or_without_any_effect(
+    name: str, state: IntEnum, given_input: IntEnum
+) -> None:
+    make, _, _, data = MACHINES[name]
+    user = Recorder()
+    tx = cast(Machine, make(user))
+    user.outbox.clear()
+    user.told.clear()
+    tx.state = state
+    if state.name == "TERMINATED":
+        tx.drop()
+    row = tx.TABLE.get((state, given_input))
+    message: object = ACK if name == "invite server" else response(data, given_input)
+    if name == "non-invite server":
+        tx.feed(given_input, 1.0)
+    else:
+        tx.feed(given_input, 1.0, message)
+    assert tx.state is (row[1] if row else state)
+    if row is None:
+        assert (user.outbox, user.told) == ([], [])
+    assert (len(user.layer) == 0) is (tx.state.name == "TERMINATED")
 
 
 @given(st.lists(st.sampled_from(list(invite_client.Input)), max_size=12))

@@ -21,16 +21,20 @@ class Transcript:
         self.user = Recorder()
         self.heard: list[str] = []
         self.data = b""
+        self.last_sent = b""
 
     def step(self, at: float, give: str) -> None:
         """Let time pass, then do it."""
         self.wait(at)
-        verb, what = give.split()
+        verb, what, *transport = give.split()
+        peer = PEER._replace(transport="tcp", flow=1) if transport == ["tcp"] else PEER
         if verb == "request":
             self.data = request(what.encode(), via=VIA)
-            self.user.layer.request(self.data, PEER, self.user.now)
+            self.user.layer.request(self.data, peer, self.user.now)
         elif verb == "receive":
-            self.user.layer.receive(parsed_request(request(what.encode(), via=VIA)), PEER, self.user.now)
+            self.user.layer.receive(parsed_request(request(what.encode(), via=VIA)), peer, self.user.now)
+        elif verb == "transport":  # error: what was sent last could not be
+            self.user.layer.on_transport_error(self.last_sent, self.user.now)
         else:
             self._status(verb, int(what))
         self.collect()
@@ -44,6 +48,8 @@ class Transcript:
 
     def collect(self) -> None:
         """What was sent, then what was told."""
+        if self.user.outbox:
+            self.last_sent = self.user.outbox[-1].data
         self.heard += [f"send {what}" for what in self.user.sent()]
         self.heard += [f"tell {what}" for what in self.user.told]
         self.user.told.clear()
