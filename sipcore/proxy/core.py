@@ -83,7 +83,7 @@ class Proxy(Admission):
     def on_request(self, request: Request, source: Hop, tx: ServerTransaction | None, now: float) -> None:
         """A new request; without a transaction it is an ACK."""
         self.requests += 1
-        self._route(Call(request, source, tx, now), now)
+        self.route(Call(request, source, tx, now), now)
 
     def on_cancel(
         self,
@@ -186,7 +186,8 @@ class Proxy(Admission):
         if self.stateless.on_response(response) and response.method == b"INVITE":
             self.dialogs.on_response(response, now)
 
-    def _route(self, call: Call, now: float) -> None:
+    def route(self, call: Call, now: float) -> None:
+        """Ask the routes: for the first time, or again when an operation could not say at once."""
         tx = call.tx
         if not self.layer.active or (tx is not None and tx.last_status >= 200):
             return  # it waited, and meanwhile was cancelled, or this node is no master any more
@@ -199,7 +200,7 @@ class Proxy(Admission):
             self.refuse(call, Refused(error.status, error.reason.encode()))
         except WaitsError as wait:
             self.trying(call, now)
-            wait.pending.then(partial(self._route, call))
+            wait.pending.then(partial(self.route, call))
 
     # Operations for the routes: where it goes
 

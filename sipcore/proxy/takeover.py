@@ -15,6 +15,7 @@ from sipcore.resolver.locate import Candidate
 from sipcore.transaction.invite_client import InviteClient
 from sipcore.transaction.invite_client import State as ClientState
 from sipcore.transaction.invite_server import InviteServer
+from sipcore.transaction.invite_server import State as ServerState
 from sipcore.transaction.replica import WireBranch, WireCall, WireTarget, WireTransaction
 
 
@@ -78,7 +79,10 @@ class Takeover:
             context = ResponseContext(self._proxy, _call(self._proxy, record, tx, now), tx)
             self._resume_context(context, record, now)
         tx.resume(now, record.ends_in)
-        if context is not None and context.call.deciding and not context.done:
+        if context is None:
+            if record.state is ServerState.PROCEEDING:  # its route was waiting for something
+                self._proxy.route(Call(request, record.source, tx, now), now)
+        elif context.call.deciding and not context.done:
             self._proxy.routes.on_failure(context.call)
 
     def _resume_context(self, context: ResponseContext, record: WireTransaction, now: float) -> None:

@@ -1,5 +1,6 @@
 """Sans-IO: the transaction layer, RFC 3261 section 17: finds the transaction of a message, makes new ones."""
 
+import re
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -20,6 +21,7 @@ from sipcore.transport.layer import Hop, Send, default_port, may_answer, receive
 __all__ = ["ClientTransaction", "ServerTransaction", "TransactionLayer", "TransactionUser"]
 
 Observer = Callable[[ServerTransaction, float], None]
+_OUR_BRANCH = re.compile(rb"\r\nVia: [^\r]*?;branch=([^;, \t\r]++)")
 RETRY_AFTER = 5  # seconds, when there are too many transactions
 
 
@@ -210,8 +212,6 @@ def reply_hop(request: Request, source: Hop) -> Hop:
 
 def top_branch(data: bytes) -> bytes:
     """The branch of our own top Via in a request that we wrote: that of the first Via line."""
-    start = data.index(b";branch=", data.index(b"\r\nVia: ")) + 8
-    end = start
-    while data[end] not in b";, \t\r":
-        end += 1
-    return data[start:end]
+    found = _OUR_BRANCH.search(data)
+    assert found is not None
+    return found[1]

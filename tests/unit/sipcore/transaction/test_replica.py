@@ -2,10 +2,12 @@
 
 import pytest
 
+from sipcore.proxy import Call
 from sipcore.role import Role
 from tests.kit.sip_messages import request
 from tests.kit.sip_pair import Node
 from tests.kit.sip_proxy import VIA, Bench, brief, of
+from tests.kit.sip_routes import HookedRoutes
 
 
 @pytest.fixture
@@ -45,6 +47,21 @@ def test_the_new_master_sends_what_may_be_lost_and_goes_on(bench: Bench, standby
     assert [send.data for send in standby.core.take()] == [branch.raw]
     bench.node, bench.core, bench.now = standby, standby.core, 1.0
     assert brief(bench.answer(branch, 486)) == ["ACK", "486"]
+
+
+def test_a_route_that_was_waiting_is_begun_again(bench: Bench, standby: Node) -> None:
+    class Waiting(HookedRoutes):
+        def on_request(self, call: Call) -> None:
+            bench.core.proxy.trying(call, call.now)
+
+    Waiting(bench.core)
+    assert brief(bench.invite()) == ["100"]
+    binding = bench.node.location.lookup(b"sip:bob@example.test", 0.0)[0]
+    key, payload = packed(bench)
+    standby.location.merge(b"sip:bob@example.test", [binding], 0.0)
+    standby.core.capabilities[1].apply(key, payload, 1, 0.0)
+    standby.core.on_role(Role.MASTER, 2, 1.0)
+    assert [send.data.split()[0] for send in standby.core.take()] == [b"INVITE"]
 
 
 def test_a_cancel_that_was_sent_is_sent_again(bench: Bench, standby: Node) -> None:
