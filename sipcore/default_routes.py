@@ -95,7 +95,7 @@ class DefaultRoutes:
     def _absent(self, uri: Uri) -> Refused:
         if not self._proxy.settings.hide_users and not self._proxy.is_user(uri):
             return Refused(404)
-        if uri.scheme == b"sips":  # RFC 5630 section 6: there is no sips contact
+        if uri.scheme == b"sips":  # RFC 5630: there is no sips contact
             return Refused(480, headers=((b"Warning", b'380 %b "SIPS Not Allowed"' % uri.host),))
         return Refused(480)
 

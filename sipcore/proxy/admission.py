@@ -70,7 +70,7 @@ class Admission:
             extensions = request.lines(b"proxy-require")
             raise Refused(420, headers=((b"Unsupported", b", ".join(extensions)),))
         if b"max-breadth" in names and not max_breadth(request):
-            raise Refused(440)  # RFC 5393 section 5.3.3.1
+            raise Refused(440)  # RFC 5393 section 5.3
 
     def authenticate(self, call: Call) -> None:
         """Challenge who says that he is one of our users, sections 16.3 step 6 and 22.3."""

@@ -90,7 +90,7 @@ class ClientSide:
             if later and shares:
                 self.groups.insert(0, later)
             elif later:
-                self.consider(440, b"")  # RFC 5393 section 5.3.3.1
+                self.consider(440, b"")  # RFC 5393 section 5.3
             group = group[: len(shares)]
         new = [self.new_branch(target) for target in group]
         for branch, share in zip(new, shares, strict=False):

@@ -139,7 +139,7 @@ class Proxy(Admission):
             self.originator.on_response(context, response, now)
             return
         if tx is None and now > self.stateless.strays_until:
-            self.stateless.dropped += 1  # RFC 6026 section 7.3, RFC 4320 section 4.2
+            self.stateless.dropped += 1  # RFC 6026, RFC 4320 section 4.2
         elif tx is None or (tx.method == b"INVITE" and 200 <= response.status < 300):
             self.on_late(response, now)
 

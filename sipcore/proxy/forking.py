@@ -21,7 +21,7 @@ class Target(NamedTuple):
 def targets_of(bindings: Iterable[Binding], *, secure: bool) -> list[Target]:
     """The contacts of an address-of-record as targets, in the same order; `secure`: for a sips URI.
 
-    RFC 5630 section 4: a sips URI reaches sips contacts only; a sip URI reaches them as sip, over the
+    RFC 5630: a sips URI reaches sips contacts only; a sip URI reaches them as sip, over the
     connection that they have.
     """
     targets = [Target(b.uri, b.path, b.received, b.q) for b in bindings]

@@ -42,7 +42,7 @@ class Forwarder:
         else:
             edit.replace(b"Max-Forwards", b"%d" % (hops_left - 1))
         if branch.breadth:
-            edit.replace(b"Max-Breadth", b"%d" % branch.breadth)  # RFC 5393 section 5.3.3
+            edit.replace(b"Max-Breadth", b"%d" % branch.breadth)  # RFC 5393 section 5.3
         if call.record_routed:  # step 4
             routes = self._record_routes
             ends = routes.wants_tokens(request, call.source, branch.received)

@@ -4,7 +4,7 @@ from sipcore.errors import ParseError
 from sipcore.message import Request
 from sipcore.proxy.forking import Target
 
-DEFAULT = 60  # section 5.3.3
+DEFAULT = 60  # section 5.3
 LIMIT = 65535
 
 
