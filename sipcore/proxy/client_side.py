@@ -130,8 +130,7 @@ class ClientSide:
 
     def try_next(self, branch: Branch, now: float) -> bool:
         """Its address has failed: send it to the next one, if there is one."""
-        again = self.services.sending.again(branch, now)
-        if not again or branch.cancel is not Cancel.NO or branch.given_up:
+        if branch.cancel is not Cancel.NO or branch.given_up or not self.services.sending.again(branch, now):
             return False
         if branch.tx is not None:
             branch.tx.context = None

@@ -227,17 +227,20 @@ class Proxy(Admission):
         if uri.scheme != b"tel" and uri.host not in self.domains:  # an address of ours
             uri = Uri(uri.scheme, uri.user, b"", self.settings.domains[0], params=uri.params)
         targets = targets_of(self.location.find(uri, call.now), secure=uri.scheme == b"sips")
-        if targets:
-            call.groups += serial_groups(targets, self.settings.max_branches)
+        self._add(call, targets)
         return bool(targets)
 
     def append_branch(
         self, call: Call, uri: bytes = b"", *, q: float = 1.0, received: Hop | None = None
     ) -> None:
         """Add a target (the Request-URI as it is now); those of equal q ring together, lower q later."""
-        targets = [target for group in call.groups for target in group]
-        targets.append(Target(uri or call.uri, received=received, q=q))
-        call.groups = serial_groups(targets, self.settings.max_branches)
+        self._add(call, [Target(uri or call.uri, received=received, q=q)])
+
+    def _add(self, call: Call, targets: list[Target]) -> None:
+        if call.groups:
+            targets = [target for group in call.groups for target in group] + targets
+        if targets:
+            call.groups = serial_groups(targets, self.settings.max_branches)
 
     # Operations for the routes: how it ends
 

@@ -39,6 +39,9 @@ class ResponseContext(ClientSide):
     def start(self, groups: list[list[Target]], now: float) -> None:
         """Call the first group; from a failure route: go on with the groups that it has chosen."""
         if self.call.deciding:
+            if len(self.branches) >= self.services.settings.max_branches:
+                self.finish(now)
+                return
             self._forget_failure()
         elif not self.is_invite:
             timers = self.services.layer.timers

@@ -122,6 +122,8 @@ class TransactionLayer:
         if data.startswith(b"SIP/2.0 "):
             response = parse(data)
             tx = self.servers.get(server_key_of(response.top_via, response.method))
+        elif b"\r\nVia: " not in data:
+            return  # a keepalive
         else:
             method = data[: data.index(b" ")]
             tx = self.clients.get(client_key(top_branch(data), self._INVITE_OF.get(method, method)))

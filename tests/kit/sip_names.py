@@ -27,6 +27,7 @@ class Names:
     def answer(self, now: float) -> None:
         """The DNS has answered what is asked."""
         waiting, self.waiting = self.waiting, []
+        self.slow.clear()
         for host, done in waiting:
             done(list(self.places.get(host, [])), now)
 

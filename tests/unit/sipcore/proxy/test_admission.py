@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from sipcore.message import Response
+from sipcore.auth.algorithm import Algorithm
+from sipcore.auth.digest import DigestAuth, Pending, digest_response
+from sipcore.auth.nonce import Nonces
+from sipcore.message import Request, Response
 from sipcore.proxy import ProxySettings
 from sipcore.transport.layer import Hop
 from tests.kit.sip_pair import SETTINGS
@@ -64,3 +67,77 @@ def test_above_the_limit_of_transactions_requests_get_503_with_retry_after() -> 
     assert (refused.status, refused.first(b"retry-after")) == (503, b"5")
     assert brief(bench.say(request(b"CANCEL", via=VIA + b"0", call_id=b"0"))) == ["200", "487"]
     assert bench.core.counters["overloaded"] == 1
+
+
+# Challenges, section 22.3
+
+
+class Users:
+    """alice with the password of nobody else; `slow`: the answer is still being looked for."""
+
+    def __init__(self) -> None:
+        self.slow: Pending | None = None
+
+    def algorithms(self) -> tuple[Algorithm, ...]:
+        return (Algorithm.MD5,)
+
+    def ha1(self, user: bytes, algorithm: Algorithm) -> bytes | Pending | None:
+        return self.slow or (HA1 if user == b"alice" else None)
+
+
+HA1 = b"ab" * 16
+ASKING = replace(SETTINGS, authenticate=True)
+
+
+def asking(users: Users) -> Bench:
+    bench = Bench(ASKING, auth=DigestAuth(b"r", Nonces(b"secret"), users))
+    bench.register(b"bob", "192.0.2.2")
+    return bench
+
+
+def with_credentials(challenge: Request | Response, via: bytes = VIA + b"2") -> bytes:
+    """The INVITE again, as alice."""
+    nonce = (challenge.first(b"proxy-authenticate") or b"").partition(b'nonce="')[2].partition(b'"')[0]
+    given = {
+        b"uri": b"sip:bob@example.test",
+        b"nonce": nonce,
+        b"qop": b"auth",
+        b"nc": b"00000001",
+        b"cnonce": b"c",
+    }
+    answer = digest_response(HA1, Algorithm.MD5, b"INVITE", given)
+    line = b'Digest username="alice", realm="r", nonce="%b", uri="sip:bob@example.test", ' % nonce
+    line += b'qop=auth, nc=00000001, cnonce="c", algorithm=MD5, response="%b"' % answer
+    return request(b"INVITE", via=via, cseq=2, headers=((b"Proxy-Authorization", line),))
+
+
+def test_our_users_are_challenged_and_let_through_with_the_right_answer() -> None:
+    bench = asking(Users())
+    (challenge,) = bench.invite()
+    assert brief([challenge]) == ["407"]
+    assert brief(bench.say(with_credentials(challenge))) == ["100", "INVITE"]
+
+
+def test_who_is_not_ours_is_not_challenged_and_reaches_our_users_only() -> None:
+    bench = asking(Users())
+    sender = b"<sip:eve@elsewhere.test>;tag=e"
+    assert brief(bench.say(request(b"INVITE", via=VIA, sender=sender))) == ["100", "INVITE"]
+    assert brief(bench.say(request(b"INVITE", FOREIGN, via=VIA + b"2", sender=sender))) == ["404"]
+
+
+def test_an_invite_waits_for_the_database_of_users_and_its_cancel_does_not() -> None:
+    users = Users()
+    bench = asking(users)
+    data = with_credentials(bench.invite()[0])
+    users.slow = Pending()
+    assert brief(bench.say(data)) == ["100"]
+    pending, users.slow = users.slow, None
+    pending.resolve(bench.now)
+    assert brief(bench.heard()) == ["INVITE"]
+    users.slow = pending = Pending()
+    again = with_credentials(bench.invite(via=VIA + b"3")[0], VIA + b"4")
+    bench.say(again)
+    assert brief(bench.say(request(b"CANCEL", via=VIA + b"4", cseq=2))) == ["200", "487"]
+    users.slow = None
+    pending.resolve(bench.now)
+    assert bench.heard() == []

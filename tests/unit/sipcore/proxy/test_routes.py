@@ -1,8 +1,11 @@
 """What the routes may do: edit, arm branch, reply and failure routes, set timers, answer themselves."""
 
+from dataclasses import replace
+
 from sipcore.message import Edit, Response, parse
 from sipcore.proxy import Call, Proxy
 from sipcore.proxy.branch import Branch
+from tests.kit.sip_pair import SETTINGS
 from tests.kit.sip_proxy import VIA, Bench, brief, of, request
 from tests.kit.sip_routes import HookedRoutes
 
@@ -121,6 +124,20 @@ def test_a_failure_route_works_for_a_message_as_well() -> None:
     second = of(b"MESSAGE", bench.answer(branch, 480))[0]
     assert brief(bench.answer(second, 202)) == ["202"]
     assert bench.core.transaction_count > 0
+
+
+def test_a_failure_route_without_room_for_a_branch_lets_the_best_response_go() -> None:
+    bench = Bench(replace(SETTINGS, max_branches=1))
+    bench.register(b"bob", "192.0.2.2")
+    HookedRoutes(bench.core, before=arm, failure=to_voicemail)
+    (branch,) = of(b"INVITE", bench.invite())
+    assert brief(bench.answer(branch, 486)) == ["ACK", "486"]
+
+
+def test_what_the_script_adds_rings_with_the_contacts_of_equal_q() -> None:
+    bench = bench_of_bob()
+    HookedRoutes(bench.core, before=lambda proxy, call: proxy.append_branch(call, VOICEMAIL))
+    assert len(of(b"INVITE", bench.invite())) == 2
 
 
 # Branch and reply routes

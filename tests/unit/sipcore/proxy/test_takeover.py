@@ -117,14 +117,30 @@ def with_redirection(play: Play) -> None:
     play.wire.plug(Hop("192.0.2.8", 5060), Answering(302, (b"Contact", b"<sip:robert@192.0.2.2:5060>")))
 
 
+def dns_answers(play: Play) -> None:
+    for node in (play.pair.a, play.pair.b):
+        names = node.core.proxy.sending.resolver
+        assert isinstance(names, Names)
+        names.answer(play.now)
+    if play.pair.master is not None:
+        play.pair.share(play.pair.master, play.now)
+
+
+def with_slow_dns(play: Play) -> None:
+    with_two_addresses(503)(play)
+    for node in (play.pair.a, play.pair.b):
+        names = node.core.proxy.sending.resolver
+        assert isinstance(names, Names)
+        names.slow.add(b"pbx.test")
+
+
 def with_two_addresses(status: int) -> Callable[[Play], None]:
     """bob is behind a name: its first address is silent (0) or answers so, the second is his phone."""
 
     def prepare(play: Play) -> None:
-        names = Names(pbx_test=[udp("192.0.2.8"), udp("192.0.2.2")])
         soon: Hook = lambda _, call: setattr(call, "fr_timer", 3.0)  # noqa: E731
         for node in (play.pair.a, play.pair.b):
-            node.core.proxy.sending.resolver = names
+            node.core.proxy.sending.resolver = Names(pbx_test=[udp("192.0.2.8"), udp("192.0.2.2")])
             HookedRoutes(node.core, before=soon)
         binding = Binding(b"sip:bob@pbx.test", call_id=b"b", cseq=2, expires_at=36000.0)
         play.pair.a.location.remove(
@@ -184,6 +200,9 @@ SCENARIOS = {
     ),
     "two addresses, the first is silent": Scenario(
         BOB, [(1, call), (11, answer), (21, caller_bye)], prepare=with_two_addresses(0)
+    ),
+    "two addresses, after the DNS has taken its time": Scenario(
+        BOB, [(1, call), (5, dns_answers), (11, answer), (21, caller_bye)], prepare=with_slow_dns
     ),
     "two addresses, the first is overloaded": Scenario(
         BOB, [(1, call), (11, answer), (21, caller_bye)], prepare=with_two_addresses(503)
