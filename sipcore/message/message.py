@@ -88,6 +88,11 @@ class Request(Message):
         self.top_via = via
         self._raw = b""
 
+    def put_via_line(self, line: bytes) -> None:
+        """Put this in place of the first Via line, for a caller who has changed `top_via` alike."""
+        self.head[self.names.index(b"via")] = self.first_lines[b"via"] = line
+        self._raw = b""
+
 
 class Response(Message):
     """A response with its three-digit `status`; `reason` may be empty."""

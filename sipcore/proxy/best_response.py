@@ -10,6 +10,9 @@ MAX_CHALLENGES = 32
 
 def relayed(response: Response, headers: tuple[Header, ...] = ()) -> bytes:
     """The response without our Via, step 3, and with these headers."""
+    if not headers and b"," not in response.first_lines[b"via"]:
+        head, at = response.head, response.names.index(b"via")
+        return b"\r\n".join((*head[:at], *head[at + 1 :], b"", response.body))
     edit = Edit(response)
     edit.remove_first_value(b"Via")
     for name, value in headers:

@@ -63,11 +63,12 @@ class InviteServer(ServerTransaction):
         """Send a response; a final one to an INVITE that has another final one already is ignored."""
         final = Input.SEND_2XX if status < 300 else Input.SEND_300_699
         given = Input.SEND_1XX if status < 200 else final
-        if (self.state, given) in self.TABLE:
+        row = self.TABLE.get((self.state, given))
+        if row is not None:
             self.last_response = data
             self.last_status = status
             self.hold = hold
-            self.feed(given, now)
+            self._carry_out(row, given, now)
 
     def resume(self, now: float, ends_in: float | None) -> None:
         """Go on after a takeover: an answer that may have been lost is sent at once.
@@ -91,7 +92,12 @@ class InviteServer(ServerTransaction):
         row = self.TABLE.get((self.state, given))
         if row is None:
             self._arm()
-            return
+        else:
+            self._carry_out(row, given, now, request)
+
+    def _carry_out(
+        self, row: tuple["Action", State], given: Input, now: float, request: Request | None = None
+    ) -> None:
         before = self.state
         action, self.state = row
         action(self, request, now)

@@ -189,6 +189,13 @@ class TransactionLayer:
 
 def with_received(request: Request, source: Hop) -> Request:
     """The request with `received` and `rport` in its top Via where needed, section 18.2.1, RFC 3581."""
+    via, line = request.top_via, request.first_lines.get(b"via", b"")
+    if line.endswith(b";rport") and via.host and b"," not in line and b"received" not in via.params:
+        # as most phones write it
+        host, port = source.host.encode(), b"%d" % source.port
+        via.params[b"rport"], via.params[b"received"] = port, host
+        request.put_via_line(line + b"=%b;received=%b" % (port, host))
+        return request
     text = receive_fixup(request, source)
     if text is not None:
         request.put_top_via(request.top_via, text)
