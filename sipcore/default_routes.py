@@ -84,6 +84,8 @@ class DefaultRoutes:
             elif proxy.is_ours(call.target_uri):
                 self._to_user(call)
                 return
+        if not proxy.may_relay(call):
+            raise Refused(481)  # a stranger's, with a To tag that he made up
         proxy.relay(call, call.now)
 
     def _send_out(self, call: Call) -> None:

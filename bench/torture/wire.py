@@ -80,6 +80,12 @@ class Wire:
         self._phone.sendto(_probe(mark), SERVER)
         return self._until(mark)
 
+    def throw(self, datagrams: list[bytes]) -> list[Packet]:
+        """Send them one after the other; what the server has sent when it is done with the last."""
+        for data in datagrams[:-1]:
+            self._phone.sendto(data, SERVER)
+        return self.ask(datagrams[-1])
+
     def _until(self, mark: bytes) -> list[Packet]:
         seen: list[Packet] = []
         end = time.monotonic() + PATIENCE

@@ -88,6 +88,8 @@ class Admission:
 
     def is_ours(self, uri: Uri) -> bool:
         """Whether this URI lies in our domains or names this node itself."""
+        if b"maddr" in uri.params and uri.params[b"maddr"] != uri.host:
+            return False  # it would go there
         return uri.host in self.domains or self.listeners.names_us(uri)
 
     def is_user(self, uri: Uri) -> bool:
@@ -108,12 +110,12 @@ class Admission:
         """Whether we send this to a foreign domain: who is not ours gets no open relay.
 
         Ours is who has authenticated, and, where nobody is asked to, who calls from a registered address;
-        also what belongs to a dialog that we know.
+        also what belongs to a dialog that we know or, by our Record-Route, once knew.
         """
         request = call.request
-        if self.settings.relay == "any" or call.user:
+        if self.settings.relay == "any" or call.user or call.info.flow is not None:
             return True
-        if request.to_tag and self.dialogs.find(request) is not None:
+        if request.to_tag and (call.info.signed or self.dialogs.find(request) is not None):
             return True
         caller = Uri.parse(NameAddr.parse(request.first(b"from") or b"").uri)
         if self.settings.authenticate or not self.is_ours(caller):

@@ -8,7 +8,7 @@ from sipcore.location.table import LocationTable
 from sipcore.message import Request, Response, Uri, build_response
 from sipcore.proxy.admission import Admission, Dialogs
 from sipcore.proxy.branch import Branch, Cancel
-from sipcore.proxy.branch_id import loop_mark, own_tag
+from sipcore.proxy.branch_id import derived, loop_mark, own_tag
 from sipcore.proxy.call import Call, Routes
 from sipcore.proxy.flow_token import FlowTokens
 from sipcore.proxy.forking import Target, serial_groups, targets_of
@@ -55,11 +55,17 @@ class Proxy(Admission):
         self.wheel = layer.wheel
         self._journal = journal
         tokens = FlowTokens(settings.flow_key) if settings.flow_key else None
-        self.record_routes = RecordRoutes(self.listeners, self.domains, tokens)
+        self.record_routes = RecordRoutes(
+            self.listeners, self.domains, tokens, key=derived(settings.flow_key, b"dialog")
+        )
         self.is_us = self.record_routes.is_us
         forwarder = Forwarder(self.listeners, self.record_routes)
         self.sending = Sending(
-            forwarder, self.listeners, resolver or LiteralsOnly(), udp_limit=settings.udp_limit
+            forwarder,
+            self.listeners,
+            resolver or LiteralsOnly(),
+            udp_limit=settings.udp_limit,
+            key=derived(settings.flow_key, b"branch"),
         )
         self.originator = Originator(layer, self.listeners, self.sending.resolver)
         self.stateless = Stateless(layer, self.listeners, self.sending)

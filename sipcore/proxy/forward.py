@@ -47,7 +47,15 @@ class Forwarder:
             routes = self._record_routes
             ends = routes.wants_tokens(request, call.source, branch.received)
             secure = uri.startswith(b"sips:")
-            routes.record(edit, call.record_params, call.source, hop, secure=secure, ends=ends)
+            routes.record(
+                edit,
+                call.record_params,
+                call.source,
+                hop,
+                call_id=request.call_id,
+                secure=secure,
+                ends=ends,
+            )
         if call.path:
             self._add_path(edit, call)
         for change in call.edits:  # step 5

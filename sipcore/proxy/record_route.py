@@ -5,6 +5,7 @@ flow, two values are written, both with `r2=on` as OpenSIPS does it: each side s
 reach, and both are cut together.
 """
 
+from hashlib import blake2b
 from typing import NamedTuple
 
 from sipcore.errors import ParseError
@@ -13,6 +14,8 @@ from sipcore.proxy.flow_token import FlowTokens
 from sipcore.proxy.listeners import Listeners
 from sipcore.proxy.settings import Refused
 from sipcore.transport.layer import Hop
+
+_SIGNATURE = b";c="  # the last parameter of our Record-Route values
 
 
 class RouteInfo(NamedTuple):
@@ -24,6 +27,7 @@ class RouteInfo(NamedTuple):
     rewritten: bool  # a strict router put our own URI into the Request-URI: all Routes are written anew
     params: dict[bytes, bytes | None]  # of our own Route value that was cut last
     flow: Hop | None  # the flow that its token names
+    signed: bool = False  # our Route value that was cut is of this very Call-ID: we set the dialog up
 
 
 NO_ROUTES = RouteInfo(b"", [], 0, rewritten=False, params={}, flow=None)
@@ -33,7 +37,10 @@ NO_ROUTES = RouteInfo(b"", [], 0, rewritten=False, params={}, flow=None)
 class RecordRoutes:
     """What we write into Record-Route and Path, and how we know it again."""
 
-    def __init__(self, listeners: Listeners, domains: frozenset[bytes], tokens: FlowTokens | None) -> None:
+    def __init__(
+        self, listeners: Listeners, domains: frozenset[bytes], tokens: FlowTokens | None, *, key: bytes
+    ) -> None:
+        self._key = key
         self._listeners = listeners
         self._domains = domains
         self._tokens = tokens
@@ -52,8 +59,11 @@ class RecordRoutes:
         """Section 16.4: undo what a strict router did, cut the Route values that are ours."""
         routes = request.values(b"route")
         uri, rewritten = request.uri, False
-        if len(routes) == 1 and routes[0] in self._own_values and not is_record_route(uri):
-            return RouteInfo(uri, [], 1, rewritten=False, params={}, flow=None)
+        if len(routes) == 1 and not is_record_route(uri):
+            plain, mark, rest = routes[0].rpartition(_SIGNATURE)
+            if (plain + b">" if mark else rest) in self._own_values:
+                signed = not self._key or rest[:-1] == self._signature(request.call_id)
+                return RouteInfo(uri, [], 1, rewritten=False, params={}, flow=None, signed=signed)
         if routes and is_record_route(uri) and self.is_us(uri):
             uri, rewritten = NameAddr.parse(routes.pop()).uri, True
         removed = 0
@@ -62,14 +72,18 @@ class RecordRoutes:
             cut = first
             del routes[0]
             removed += 1
-        if not cut or cut in self._own:
-            return RouteInfo(uri, routes, removed, rewritten, {}, None)
+        own = cut or (request.uri if rewritten else b"")
+        plain, mark, rest = own.rpartition(_SIGNATURE)
+        signed = bool(own) and (not self._key or rest == self._signature(request.call_id))
+        if not cut or cut in self._own or (mark and plain in self._own):
+            return RouteInfo(uri, routes, removed, rewritten, {}, None, signed)
         parsed = Uri.parse(cut)
-        return RouteInfo(uri, routes, removed, rewritten, parsed.params, self._flow(parsed, source))
+        signed = signed or parsed.params.get(_SIGNATURE[1:-1]) == self._signature(request.call_id)
+        return RouteInfo(uri, routes, removed, rewritten, parsed.params, self._flow(parsed, source), signed)
 
     def is_us(self, uri: bytes) -> bool:
         """Whether this URI names this node itself: what we put into Record-Route."""
-        if uri in self._own:
+        if uri in self._own or uri.rpartition(_SIGNATURE)[0] in self._own:
             return True
         parsed = Uri.parse(uri)
         if parsed.user and (self._tokens is None or b"lr" not in parsed.params):
@@ -87,20 +101,28 @@ class RecordRoutes:
 
     # Section 16.6 step 4
 
-    def record(self, edit: Edit, params: bytes, source: Hop, hop: Hop, *, secure: bool, ends: "Ends") -> None:
+    def record(
+        self, edit: Edit, params: bytes, source: Hop, hop: Hop, *, call_id: bytes, secure: bool, ends: "Ends"
+    ) -> None:
         """Write our Record-Route values for a request that came from `source` and leaves to `hop`."""
         incoming, outgoing = source.listener, hop.listener
+        signature = _SIGNATURE + self._signature(call_id) if self._key else b""
         if incoming == outgoing and not ends.caller and not ends.callee:
             if not params and not secure:
-                edit.insert_first(b"Record-Route", self.plain[incoming])
+                edit.insert_first(b"Record-Route", b"%b%b>" % (self.plain[incoming][:-1], signature))
             else:
+                params += signature
                 edit.insert_first(b"Record-Route", self._value(incoming, params=params, secure=secure))
             return
-        params += b";r2=on"
+        params += b";r2=on" + signature
         user = self.token(source) if ends.caller else b""
         edit.insert_first(b"Record-Route", self._value(incoming, user, params=params, secure=secure))
         user = self.token(hop) if ends.callee else b""
         edit.insert_first(b"Record-Route", self._value(outgoing, user, params=params, secure=secure))
+
+    def _signature(self, call_id: bytes) -> bytes:
+        """What shows that we were there when the dialog was set up; both ends bring it back in Route."""
+        return blake2b(call_id, key=self._key, digest_size=5).hexdigest().encode()
 
     def path(self, source: Hop, *, outbound: bool) -> bytes:
         """Our Path value for a REGISTER from this hop, RFC 3327; RFC 5626 section 5.1 with `outbound`."""

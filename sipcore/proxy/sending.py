@@ -38,8 +38,9 @@ class Sending:
     """Finds the address of a branch and writes its copy for it."""
 
     def __init__(
-        self, forwarder: Forwarder, listeners: Listeners, resolver: Locates, *, udp_limit: int
+        self, forwarder: Forwarder, listeners: Listeners, resolver: Locates, *, udp_limit: int, key: bytes
     ) -> None:
+        self.key = key  # of the branches
         self.resolver = resolver
         self._forwarder = forwarder
         self._listeners = listeners
@@ -69,7 +70,7 @@ class Sending:
             return False
         hop = branch.hop
         assert hop is not None
-        branch.id = branch_id(call.request, call.mark, branch.uri)
+        branch.id = branch_id(call.request, call.mark, branch.uri, self.key)
         if branch.index:
             branch.id += b".%d" % branch.index  # another attempt, another branch: RFC 3263 section 4.3
         branch.data = self._forwarder.write(call, branch, hop)

@@ -38,7 +38,7 @@ class ProxySettings:
     udp_limit: int = 1300  # bytes above which a request goes over TCP, section 18.1.1; 0: none
     hide_users: bool = True  # who is unknown gets 480 like who is away, so that nobody can list our users
     nat_tests: int = DEFAULT_TESTS  # which callers get an alias in their Contact (bits of NatTest); 0: nobody
-    flow_key: bytes = b""  # signs flow tokens (RFC 5626); the same on both nodes
+    flow_key: bytes = b""  # signs flow tokens (RFC 5626), branches, Record-Route; empty: nothing is signed
 
 
 class WaitsError(Exception):

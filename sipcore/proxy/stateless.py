@@ -6,7 +6,7 @@ from sipcore.errors import ParseError
 from sipcore.message import Request, Response, Via, build_cancel, build_response
 from sipcore.proxy.best_response import relayed
 from sipcore.proxy.branch import Branch
-from sipcore.proxy.branch_id import loop_mark, own_tag
+from sipcore.proxy.branch_id import is_own_branch, loop_mark, own_tag
 from sipcore.proxy.call import Call
 from sipcore.proxy.forking import Target
 from sipcore.proxy.listeners import Listeners
@@ -71,7 +71,9 @@ class Stateless:
         listener = self._listeners.index_of(via.host, via.port, via.transport.decode("latin-1").lower())
         next_via = second_via(response)
         hop = None
-        if listener is not None and next_via is not None:
+        # RFC 6026 section 7.3 would have it dropped; after a takeover it may be one that the caller waits for
+        key = self._sending.key
+        if listener is not None and next_via is not None and is_own_branch(response, next_via, key):
             hop = self._hop(next_via, listener)
         if hop is None or not may_answer(hop):
             self.dropped += 1

@@ -1,4 +1,8 @@
-"""Sans-IO: where messages come from and go to: RFC 3261 section 18 with rport (RFC 3581)."""
+"""Sans-IO: where messages come from and go to: RFC 3261 section 18 with rport (RFC 3581).
+
+Deviations: maddr in a Via is not obeyed (section 18.2.2). It is there for multicast, which we do not serve,
+and would let anyone have our answers sent to a third party.
+"""
 
 import ipaddress
 from functools import lru_cache
@@ -9,6 +13,7 @@ from sipcore.message import Request, Via
 DEFAULT_PORT = 5060
 TLS_PORT = 5061
 MAX_PORT = 65535
+MAX_ADDRESS = 64  # characters of an IPv6 address with a zone
 
 
 class Hop(NamedTuple):
@@ -60,15 +65,13 @@ def receive_fixup(request: Request, source: Hop) -> bytes | None:
 
 
 def response_hop(via: Via, listener: int) -> Hop:
-    """Where a response with this top Via goes (section 18.2.2): maddr, received and rport, or sent-by."""
+    """Where a response with this top Via goes (section 18.2.2): received and rport, or sent-by."""
     params = via.params
     port = via.port or DEFAULT_PORT
-    host = params.get(b"maddr")
-    if not host:
-        host = params.get(b"received") or via.host
-        rport = params.get(b"rport")
-        if rport and rport.isdigit() and len(rport) <= 5:
-            port = int(rport)
+    host = params.get(b"received") or via.host
+    rport = params.get(b"rport")
+    if rport and rport.isdigit() and len(rport) <= 5:
+        port = int(rport)
     return Hop(host.strip(b"[]").decode("latin-1"), port, listener, via.transport.lower().decode("latin-1"))
 
 
@@ -79,7 +82,8 @@ def default_port(transport: str) -> int:
 
 def may_answer(hop: Hop) -> bool:
     """Whether a datagram may go there at all: a unicast IP address (no name) and a real port."""
-    return 0 < hop.port <= MAX_PORT and _is_unicast(hop.host)
+    # what is longer than an address is none, and is not kept in the cache
+    return 0 < hop.port <= MAX_PORT and len(hop.host) <= MAX_ADDRESS and _is_unicast(hop.host)
 
 
 @lru_cache(maxsize=4096)

@@ -110,12 +110,12 @@ def test_a_change_of_transport_is_recorded_twice_and_both_are_cut_together(bench
     bench.register(b"bob", "", uri=b"sip:bob@192.0.2.2;transport=tcp")
     sends = feed(bench, request(b"INVITE", via=VIA))
     top, below = lines(sends[1].data, b"Record-Route")
-    assert top == b"Record-Route: <sip:192.0.2.100:5060;transport=tcp;lr;r2=on>"
-    assert below == b"Record-Route: <sip:192.0.2.100:5060;lr;r2=on>"
-    for routes in ((below, top), (top, below)):
+    assert top.startswith(b"Record-Route: <sip:192.0.2.100:5060;transport=tcp;lr;r2=on;c=")
+    assert below.startswith(b"Record-Route: <sip:192.0.2.100:5060;lr;r2=on;c=")
+    for number, routes in enumerate(((below, top), (top, below))):
         route = b", ".join(one.partition(b": ")[2] for one in routes)
         headers = ((b"Route", route),)
-        bye = request(b"BYE", b"sip:bob@192.0.2.2", via=VIA + routes[0][-20:-5], to=BOB, headers=headers)
+        bye = request(b"BYE", b"sip:bob@192.0.2.2", via=VIA + b"%d" % number, to=BOB, headers=headers)
         (sent,) = feed(bench, bye)
         assert lines(sent.data, b"Route") == []
 

@@ -51,7 +51,7 @@ def test_a_via_that_could_not_be_read_stays_as_it_is() -> None:
         (b"SIP/2.0/UDP 10.0.0.5:5070", "10.0.0.5", 5070),
         (b"SIP/2.0/UDP x:5070;received=10.0.0.5", "10.0.0.5", 5070),
         (b"SIP/2.0/UDP x:5070;received=10.0.0.5;rport=99", "10.0.0.5", 99),
-        (b"SIP/2.0/UDP x:5070;maddr=10.0.0.7;received=10.0.0.5;rport=99", "10.0.0.7", 5070),
+        (b"SIP/2.0/UDP x:5070;maddr=10.0.0.7;received=10.0.0.5;rport=99", "10.0.0.5", 99),
         (b"SIP/2.0/UDP [2001:db8::1]:5070", "2001:db8::1", 5070),
         (b"SIP/2.0/UDP x;received=[2001:db8::1]", "2001:db8::1", 5060),
     ],
