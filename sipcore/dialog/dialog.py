@@ -7,7 +7,8 @@ from math import inf
 
 from sipcore.dialog.settings import Side
 from sipcore.errors import ParseError
-from sipcore.message import NameAddr
+from sipcore.message import Message, NameAddr
+from sipcore.message.params import split_values
 from sipcore.transport.layer import Hop
 
 
@@ -162,17 +163,21 @@ def dialog_key(call_id: bytes, caller_tag: bytes) -> bytes:
     return call_id + b" " + caller_tag
 
 
-_USUAL = re.compile(rb'(?:"[^"\\<>]*+" ?|[^"<>;:,\\]*+)<([A-Za-z][A-Za-z0-9+.-]*+:[^<>" \t]++)>')
+_USUAL = re.compile(rb'[^:]++: *+(?:"[^"\\<>]*+" ?|[^"<>;:,\\]*+)<([A-Za-z][A-Za-z0-9+.-]*+:[^<>" \t]++)>')
 
 
-def address(value: bytes | None) -> bytes:
+def address(message: Message, header: bytes) -> bytes:
+    """The URI of the name-addr in the first line of this header; b"" when there is none."""
+    line = message.first_lines.get(header)
+    usual = _USUAL.match(line) if line is not None else None
+    return usual[1] if usual is not None else uri_of(message.first(header))
+
+
+def uri_of(value: bytes | None) -> bytes:
     """The URI of a name-addr; b"" when there is none."""
-    if not value:
-        return b""
-    usual = _USUAL.match(value)
-    if usual is not None:
-        return usual[1]
+    if value and value[:1] == b"<" and value.find(b">") == len(value) - 1:
+        return value[1:-1]
     try:
-        return NameAddr.parse(value).uri
+        return NameAddr.parse(split_values(value)[0]).uri if value else b""
     except ParseError:
         return b""

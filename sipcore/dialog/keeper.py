@@ -159,7 +159,7 @@ class Keeper:
             if side in sides and side not in more.pinged:
                 more.pinged |= side
                 self.pings += 1
-                self._send(partial(ping, dialog, leg, side), now, partial(self._on_pong, dialog, side))
+                self._send(partial(ping, dialog, leg, side, now), now, partial(self._on_pong, dialog, side))
 
     def _on_pong(
         self, dialog: Dialog, side: Side, status: int, response: Response | None, now: float

@@ -45,12 +45,15 @@ def bye(dialog: Dialog, leg: Leg, side: Side, reason: EndReason) -> Outgoing:
     return _request(b"BYE", dialog, leg, side, cseq=min(seen + 1, MAX_CSEQ), headers=headers)
 
 
-def ping(dialog: Dialog, leg: Leg, side: Side) -> Outgoing:
-    """The OPTIONS that asks one side whether it still has the dialog."""
+def ping(dialog: Dialog, leg: Leg, side: Side, now: float) -> Outgoing:
+    """The OPTIONS that asks one side whether it still has the dialog.
+
+    Timestamp (section 20.38) makes it unlike the one before, so that our branch is another one too and no
+    server transaction answers it from memory.
+    """
     seen = dialog.cseq if side is Side.CALLEE else leg.cseq
-    return _request(
-        b"OPTIONS", dialog, leg, side, cseq=min(seen, MAX_CSEQ), headers=[(b"Accept", b"application/sdp")]
-    )
+    headers = [(b"Timestamp", b"%.3f" % now), (b"Accept", b"application/sdp")]
+    return _request(b"OPTIONS", dialog, leg, side, cseq=min(seen, MAX_CSEQ), headers=headers)
 
 
 def _request(

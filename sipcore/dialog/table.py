@@ -15,6 +15,7 @@ from sipcore.dialog.dialog import (
     State,
     address,
     dialog_key,
+    uri_of,
 )
 from sipcore.dialog.session_timer import Headers, SessionTimer, Verdict
 from sipcore.dialog.settings import DialogSettings, Side
@@ -227,10 +228,11 @@ class DialogTable(DialogStore):
     @staticmethod
     def _read_invite(dialog: Dialog, invite: Request, source: Hop | None) -> None:
         """Take over the caller's side of an initial INVITE, section 12.1.1."""
-        dialog.from_uri = address(invite.first(b"from"))
-        dialog.to_uri = address(invite.first(b"to"))
+        dialog.from_uri = address(invite, b"from")
+        dialog.to_uri = address(invite, b"to")
         routes = invite.values(b"record-route")
-        dialog.route_set = tuple(routes) if sum(map(len, routes)) <= MAX_FIELD else ()
+        if routes:
+            dialog.route_set = tuple(routes) if sum(map(len, routes)) <= MAX_FIELD else ()
         dialog.cseq = invite.cseq
         dialog.branch = invite.top_via.branch
         _take_target(dialog, invite, source)
@@ -243,8 +245,8 @@ class DialogTable(DialogStore):
         if key in self.ended or len(self.dialogs) >= self.settings.max_dialogs:
             return None
         dialog = self._make(response.call_id, response.from_tag, now)
-        dialog.from_uri = address(response.first(b"from"))
-        dialog.to_uri = address(response.first(b"to"))
+        dialog.from_uri = address(response, b"from")
+        dialog.to_uri = address(response, b"to")
         dialog.cseq = response.cseq
         if max(len(dialog.key), len(dialog.from_uri), len(dialog.to_uri)) > MAX_FIELD:
             return None
@@ -289,12 +291,12 @@ class DialogTable(DialogStore):
     def _towards(self, response: Response) -> tuple[bytes, ...]:
         """The route set from here to the called party: what stands above our Record-Route, turned round."""
         first = response.first(b"record-route")
-        if first is None or (b"," not in first and self.is_us(address(first))):
+        if first is None or (b"," not in first and self.is_us(uri_of(first))):
             return ()  # as nearly always: nobody between us and the phone
         above: list[bytes] = []
         try:
             for value in response.values(b"record-route"):
-                if self.is_us(address(value)):
+                if self.is_us(uri_of(value)):
                     break
                 above.append(value)
         except ParseError:
@@ -331,7 +333,7 @@ def _add_leg(dialog: Dialog, leg: Leg) -> bool:
 
 def _take_target(side: Dialog | Leg, message: Request | Response, hop: Hop | None) -> bool:
     """The remote target is the Contact (section 12.2), and `hop` if that does not lead there; True: new."""
-    contact = address(message.first(b"contact"))
+    contact = address(message, b"contact")
     if not contact or len(contact) > MAX_FIELD:
         return False
     # a connection cannot be made again from the Contact; behind a NAT it names another address

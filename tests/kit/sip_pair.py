@@ -11,6 +11,7 @@ import msgspec
 
 from sipcore.auth.digest import DigestAuth
 from sipcore.core import SipCore
+from sipcore.dialog.settings import DialogSettings
 from sipcore.dialog.table import DialogTable
 from sipcore.location.binding import Binding
 from sipcore.location.replica import LocationReplica
@@ -53,12 +54,13 @@ class Node:
         *,
         resolver: Locates | None = None,
         auth: DigestAuth | None = None,
+        dialog: DialogSettings | None = None,
     ) -> None:
         self.gate = RoleGate(name)
         self.wheel = TimerWheel(now=now)
         self.journal = Journal(self.gate)
         self.location = LocationTable(self.gate, self.wheel, self.journal)
-        self.dialogs = DialogTable(self.wheel, self.journal)
+        self.dialogs = DialogTable(self.wheel, self.journal, dialog)
         self.registrar = registrar = Registrar(RegistrarSettings(frozenset({DOMAIN})), self.location, None)
         self.core = SipCore(
             settings,
@@ -101,11 +103,12 @@ class SipPair:
     crash: Crash = Crash.DEAF
     gap: float = 0.05  # seconds from the crash to the takeover
     resolver: Locates | None = None
+    dialog: DialogSettings | None = None
     outbox: list[Send] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.a = Node("a", self.settings, resolver=self.resolver)
-        self.b = Node("b", self.settings, resolver=self.resolver)
+        self.a = Node("a", self.settings, resolver=self.resolver, dialog=self.dialog)
+        self.b = Node("b", self.settings, resolver=self.resolver, dialog=self.dialog)
         self.master: Node | None = self.a
         self.steps = 0  # inputs that the master had so far
         self._take_over_at: float | None = None

@@ -1,10 +1,15 @@
 """Dialog records: what the standby holds, which version wins, what the new master makes of it."""
 
+from math import inf
+
 import msgspec
 import pytest
 
-from sipcore.dialog.dialog import State
+from sipcore.dialog.dialog import Dialog, EndReason, Leg, More, State
+from sipcore.dialog.settings import Side
+from sipcore.dialog.wire import WireDialog, from_wire, to_wire
 from sipcore.role import Role
+from sipcore.transport.layer import Hop
 from tests.kit.sip_messages import request
 from tests.kit.sip_pair import Node
 from tests.kit.sip_proxy import VIA, Bench, of
@@ -83,3 +88,42 @@ def test_a_bad_record_is_refused_by_name(standby: Node, payload: bytes) -> None:
     for capability in standby.core.capabilities:
         with pytest.raises(msgspec.MsgspecError):
             capability.apply(KEY, payload, 1, 0.0)
+
+
+def test_every_field_of_a_dialog_survives_the_wire() -> None:
+    dialog = Dialog(b"call 1 a", b"a", 1.0, 50.0)
+    leg = Leg(b"b", State.CONFIRMED)
+    more = dialog.more = More()
+    sample = {
+        float: 20.0, bytes: b"x", int: 7, tuple: (b"<sip:r;lr>",), str: "y", Side: Side.CALLEE,
+        dict: {"name": "text"}, State: State.CONFIRMED,
+    }  # fmt: skip
+    for thing in (dialog, leg, more):
+        for name in thing.__slots__:
+            value = getattr(thing, name)
+            if type(value) in sample and name not in {"key", "from_tag", "due", "pinged", "misses", "told"}:
+                setattr(thing, name, sample[type(value)])
+    dialog.hop = leg.hop = Hop("203.0.113.5", 1024)
+    dialog.legs = (leg,)
+    more.profiles = (("caller", "alice"),)
+    more.reason = EndReason.OPERATOR
+    more.session_at, more.session_expires = 30.0, 90
+    more.ping_at = inf  # begins anew
+
+    wire = msgspec.msgpack.decode(msgspec.msgpack.encode(to_wire(dialog, 10.0)), type=WireDialog)
+    again = from_wire(wire, 110.0)
+    for mine, theirs in ((dialog, again), (leg, again.legs[0]), (more, again.more)):
+        for name in mine.__slots__:
+            if name in {"legs", "more", "due"}:
+                continue
+            value, other = getattr(mine, name), getattr(theirs, name)
+            if name.endswith("_at") and value < inf:
+                other -= 100.0
+            assert other == value, name
+
+
+def test_a_record_of_an_older_node_is_read(standby: Node) -> None:
+    old = [b"c", b"a", 4, b"f", b"t", b"m", [], 1, [[b"b", 4, b"k", [], 1]], 5.0, 60.0]
+    assert standby.core.capabilities[0].apply(b"c a", msgspec.msgpack.encode(old), 1, 0.0)
+    standby.core.on_role(Role.MASTER, 2, 1.0)
+    assert standby.dialogs.dialogs[b"c a"].expires_at == 60.0
