@@ -25,6 +25,9 @@ def status(state: Json) -> Table:
     table.add_row("in sync", _word(state["synced"]) + (" (no peer)" if state.get("alone") else ""))
     for name in ("contacts", "dialogs", "transactions"):
         table.add_row(name, str(state[name]))
+    connections, bans = _counted(state.get("connections")), state.get("bans")
+    if connections or bans:
+        table.add_row("connections", f"{connections or 'none'}; sources banned: {bans}")
     table.add_row("process", f"{state['pid']}, up {state['uptime']} s, message form: {state['form']}")
     traffic = state.get("traffic")
     if isinstance(traffic, dict):

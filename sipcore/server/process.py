@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import IO
@@ -20,12 +21,19 @@ def main(path: Path) -> int:
     try:
         loaded = load_config(path)
         logs.configure(loaded.config.log.format, loaded.config.log.level)
+        _allow_many_files()
         with lock(Path(loaded.config.run_dir)):
             asyncio.run(Server(loaded).run())
     except ConfigError as error:
         sys.stderr.write(f"sipcore: {error}\n")
         return WRONG_USAGE
     return 0
+
+
+def _allow_many_files() -> None:
+    """Each connection is a file; the usual 1024 are fewer than tcp.max_connections."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def lock(run_dir: Path) -> IO[str]:

@@ -25,6 +25,7 @@ from sipcore.server.answers import Answers
 from sipcore.server.assemble import assemble, replication_link
 from sipcore.server.ban_desk import BanDesk
 from sipcore.server.ban_export import BanExport
+from sipcore.server.garbage import Garbage
 from sipcore.server.names import make_dns
 from sipcore.server.registration import ban_brute_force, start_users, stop_users
 from sipcore.server.reload import Reloads
@@ -80,6 +81,7 @@ class Server:
             started_at=now,
         )
         self._api = ControlApi(self._answers)
+        self._garbage = Garbage()
         self._timer: asyncio.TimerHandle | None = None
         self._seen = 0  # datagrams at the last housekeeping
         self._bad_seen = 0
@@ -177,6 +179,7 @@ class Server:
         for hop in hops:
             self._core.on_flow_closed(hop, now)
         self._flush(now)
+        self._garbage.on_ended(len(hops))
 
     def _send(self, sends: Sequence[Send]) -> None:
         if self._watchers:

@@ -5,14 +5,15 @@ import os
 import signal
 import socket
 import ssl
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.kit.certificates import Authority
-from tests.kit.sip_live import DOMAIN, wait_for
+from tests.kit.sip_live import DOMAIN, LivePhones, wait_for
 from tests.kit.sip_streams import Streams, answers, options
 
 
@@ -156,3 +157,47 @@ def test_the_port_is_given_back(streams: Streams) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", streams.ports["tls"]))
+
+
+def test_a_connection_that_we_open_needs_the_right_name_on_the_certificate(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "peers")
+    right, wrong = authority.issue("right", "127.0.0.1"), authority.issue("wrong", "127.0.0.2")
+    more = f'[tls]\nca_file = "{tmp_path}/peers.pem"\n'
+    with (
+        Streams(tmp_path, more) as streams,
+        LivePhones((streams.core.address, streams.core.port), "alice") as alice,
+    ):
+        alice.register("alice")
+        for name, issued in (("wrong", wrong), ("right", right)):
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(issued.certificate, issued.key)
+            with closing(socket.create_server(("127.0.0.1", 0))) as server:
+                server.settimeout(10)
+                port = server.getsockname()[1]
+                target = b"sip:x@127.0.0.1:%d;transport=tls" % port
+                alice.phone.call(name, b"alice", target, time.monotonic())
+                alice.wire.flush()
+                made, _ = server.accept()
+                made.settimeout(10)
+                data = b""
+                with suppress(OSError), closing(context.wrap_socket(made, server_side=True)) as peer:
+                    data = peer.recv(65535)
+            assert data.startswith(b"INVITE sip:x@") is (name == "right")
+            if name == "wrong":
+                assert alice.until("failed", call=name)["status"] == 500
+                assert streams.core.counters()["connections_ended_wrong_identity"] == 1
+
+
+def test_a_flood_of_bad_handshakes_leaves_nothing_behind(streams: Streams) -> None:
+    def attack(count: int) -> int:
+        for _ in range(count):
+            with suppress(OSError), closing(streams.connect("tls")) as connection:
+                connection.sendall(b"no TLS at all\r\n\r\n")
+                connection.recv(10)
+        assert streams.core.process is not None
+        status = Path(f"/proc/{streams.core.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0])
+
+    before = attack(600)
+    assert attack(1500) - before < 8000, "kB"
+    wait_for(lambda: not streams.core.status()["connections"].get("tls"), "all are gone")
