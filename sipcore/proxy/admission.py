@@ -6,7 +6,7 @@ from sipcore.auth.digest import CredentialsUnavailableError, DigestAuth, Pending
 from sipcore.dialog.session_timer import Verdict
 from sipcore.errors import ParseError
 from sipcore.location.table import LocationTable
-from sipcore.message import NameAddr, Request, Response, Uri
+from sipcore.message import NameAddr, Request, Response, Uri, Via
 from sipcore.proxy.branch_id import loop_mark
 from sipcore.proxy.call import Call
 from sipcore.proxy.listeners import Listeners
@@ -63,7 +63,7 @@ class Admission:
         if request.max_forwards == 0:
             raise Refused(483)
         call.mark = mark = loop_mark(request)
-        if mark in request.first_lines[b"via"] or _was_here(request, mark):
+        if self.has_looped(request, mark):
             raise Refused(482)  # RFC 5393 section 4.2
         names = request.names
         if b"proxy-require" in names:
@@ -71,6 +71,20 @@ class Admission:
             raise Refused(420, headers=((b"Unsupported", b", ".join(extensions)),))
         if b"max-breadth" in names and not max_breadth(request):
             raise Refused(440)  # RFC 5393 section 5.3
+
+    def has_looped(self, request: Request, mark: bytes) -> bool:
+        """Section 16.3 step 4: whether a Via with this mark is ours; that of another SIP core is no loop."""
+        if mark not in request.first_lines[b"via"] and not _is_below(request, mark):
+            return False
+        for value in request.values(b"via"):
+            via = Via.parse(value)
+            transport = via.transport.lower().decode("latin-1")
+            if (
+                via.branch.startswith(mark)
+                and self.listeners.index_of(via.host, via.port, transport) is not None
+            ):
+                return True
+        return False
 
     def authenticate(self, call: Call) -> None:
         """Challenge who says that he is one of our users, sections 16.3 step 6 and 22.3."""
@@ -127,8 +141,8 @@ class Admission:
         )
 
 
-def _was_here(request: Request, mark: bytes) -> bool:
-    """Whether a Via under the first line is ours."""
+def _is_below(request: Request, mark: bytes) -> bool:
+    """Whether the mark stands in a Via under the first line."""
     return request.names.count(b"via") > 1 and any(mark in line for line in request.lines(b"via"))
 
 

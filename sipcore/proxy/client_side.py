@@ -123,8 +123,9 @@ class ClientSide:
         assert branch.hop is not None
         branch.state = CALLING
         branch.tx = services.layer.request(branch.data, branch.hop, now, branch, branch=branch.id)
-        if self.call.fr_timer:
-            branch.expires_at = now + self.call.fr_timer
+        wait = self.call.fr_timer or (services.settings.failover if branch.candidates else 0.0)
+        if wait:
+            branch.expires_at = now + wait
         elif self.is_invite:
             branch.expires_at = now + services.settings.timer_c
 

@@ -316,7 +316,7 @@ class Proxy(Admission):
     def _relay_cancel(self, call: Call) -> bool:
         self.loose_route(call)
         call.mark = loop_mark(call.request)
-        if call.mark in call.request.raw:
+        if self.has_looped(call.request, call.mark):
             return False
         uri = call.target_uri
         if not call.info.routes and (self.is_ours(uri) or uri.scheme == b"tel"):

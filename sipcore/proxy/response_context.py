@@ -187,9 +187,9 @@ class ResponseContext(ClientSide):
         if branch.cancel is Cancel.WANTED:
             self.cancel_now(branch, now)
         if not self.is_invite:
-            branch.expires_at = inf
+            branch.expires_at = inf  # it lives: timer F ends it
             return  # RFC 4320 section 4.1: nothing but 100, and that in its time
-        if branch.cancel is Cancel.NO and (status > 100 or self.call.fr_timer):
+        if branch.cancel is Cancel.NO and (status > 100 or self.call.fr_timer or branch.candidates):
             branch.expires_at = now + self.services.settings.timer_c  # 2
         if status == 100:  # 5: hop by hop
             return

@@ -29,6 +29,7 @@ class ProxySettings:
     listeners: tuple[Listener, ...]
     timer_c: float = 180.0
     no_answer: float = 180.0  # how long a group of targets may ring: fr_inv_timer of OpenSIPS
+    failover: float = 5.0  # to wait for a first response while a target has other addresses (RFC 3263)
     max_branches: int = 16  # of one request, over all groups
     max_transactions: int = 100_000  # server transactions; what comes above gets 503
     authenticate: bool = False  # challenge requests that our own users begin, not only REGISTER

@@ -117,6 +117,7 @@ def _proxy_settings(loaded: Loaded, domains: tuple[bytes, ...]) -> ProxySettings
         listeners=tuple(Listener(listen.address, listen.port, listen.transport) for listen in config.listen),
         timer_c=proxy.timer_c,
         no_answer=proxy.no_answer,
+        failover=proxy.failover,
         max_branches=proxy.max_branches,
         max_transactions=proxy.max_transactions,
         authenticate=proxy.authenticate,

@@ -52,6 +52,14 @@ def test_a_request_that_comes_back_unchanged_is_a_loop(bench: Bench) -> None:
     assert "482" in brief(bench.say(twice, Hop("192.0.2.100", 5060)))
 
 
+def test_a_request_that_came_through_another_sip_core_is_no_loop(bench: Bench) -> None:
+    bench.register(b"carol", "203.0.113.3")
+    sent = bench.say(request(b"INVITE", b"sip:carol@example.test", via=VIA))
+    mark, _, _ = of(b"INVITE", sent)[0].top_via.branch.partition(b".")
+    via = b"SIP/2.0/UDP 198.51.100.9;branch=%b.0123456789" % mark
+    assert len(of(b"INVITE", bench.say(request(b"INVITE", b"sip:carol@example.test", via=via)))) == 1
+
+
 # Sections 16.4 and 16.12
 
 

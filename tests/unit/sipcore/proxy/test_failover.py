@@ -50,12 +50,25 @@ def test_silence_leads_to_the_next_address_but_not_after_a_provisional_response(
     bench = bench_with(Names(pbx_test=[ONE, TWO]))
     invite(bench)
     bench.core.take()
-    silent = bench.run(33.0)
-    hosts = {b".1" in message.top_via.branch for message in of(b"INVITE", silent)}
-    assert hosts == {True, False}
+    assert {b".1" in message.top_via.branch for message in of(b"INVITE", bench.run(4.8))} == {False}
+    silent = bench.run(1.0)
+    assert {b".1" in message.top_via.branch for message in of(b"INVITE", silent)} == {True}
     ringing = of(b"INVITE", silent)[-1]
     bench.answer(ringing, 180)
     assert "INVITE" not in brief(bench.run(100.0))
+
+
+def test_a_100_ends_the_wait_for_the_first_response() -> None:
+    bench = bench_with(Names(pbx_test=[ONE, TWO]))
+    bench.answer(invite(bench), 100)
+    assert not {"INVITE", "CANCEL"} & set(brief(bench.run(100.0)))
+
+
+def test_the_last_address_gets_all_the_time_of_a_transaction() -> None:
+    bench = bench_with(Names(pbx_test=[ONE]))
+    invite(bench)
+    assert "408" not in brief(bench.run(31.0))
+    assert "408" in brief(bench.run(2.0))
 
 
 def test_a_transport_error_leads_to_the_next_address() -> None:
