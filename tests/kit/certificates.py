@@ -31,3 +31,19 @@ class Authority:
         Path(issued.certificate).write_bytes(chain)
         made.private_key_pem.write_to_path(issued.key)
         return issued
+
+    def listeners(self, address: str) -> str:
+        """TCP and TLS beside the UDP listener of a core, and whom the core trusts."""
+        made = self.issue(address)
+        return f"""
+[[listen]]
+address = "{address}"
+transport = "tcp"
+[[listen]]
+address = "{address}"
+transport = "tls"
+certificate = "{made.certificate}"
+key = "{made.key}"
+[tls]
+ca_file = "{self.ca}"
+"""

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +13,7 @@ import dns.exception
 import dns.message
 import dns.query
 
+from haagent.lab.namespaces import Host
 from tests.kit.sip_live import free_port
 
 CONFIG = """
@@ -30,10 +32,19 @@ class Named:
     """named for one zone until the context ends; `records` are lines of a zone file after SOA and NS."""
 
     def __init__(
-        self, folder: Path, records: str, *, zone: str = "sip.test", ttl: int = 60, address: str = "127.0.0.1"
+        self,
+        folder: Path,
+        records: str,
+        *,
+        zone: str = "sip.test",
+        ttl: int = 60,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        host: Host | None = None,
     ) -> None:
         self.zone, self.address = zone, address
-        self.port = free_port()
+        self.port = port or free_port()
+        self._host = host
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         head = f"$TTL {ttl}\n@ SOA ns hostmaster 1 3600 600 86400 {ttl}\n@ NS ns\nns A {address}\n"
@@ -60,7 +71,8 @@ class Named:
         binary = shutil.which("named") or "/usr/sbin/named"
         with (self._folder / "log").open("ab") as log:
             argv = [binary, "-g", "-n", "1", "-c", str(self._folder / "named.conf")]
-            self.process = subprocess.Popen(argv, stdout=log, stderr=log)
+            spawn = self._host.spawn if self._host is not None else subprocess.Popen
+            self.process = spawn(argv, stdout=log, stderr=log)
         end = time.monotonic() + PATIENCE
         while not self._answers():
             assert self.process.poll() is None, self.log()
@@ -89,16 +101,21 @@ class Named:
             + [f"update {line}" for line in lines]
             + ["send", ""]
         )
-        subprocess.run(["nsupdate"], input=text, text=True, check=True, timeout=PATIENCE)
+        with self._network():
+            subprocess.run(["nsupdate"], input=text, text=True, check=True, timeout=PATIENCE)
 
     def log(self) -> str:
         """What it wrote."""
         return (self._folder / "log").read_text(errors="replace")
 
+    def _network(self) -> AbstractContextManager[None]:
+        return self._host.entered() if self._host is not None else nullcontext()
+
     def _answers(self) -> bool:
         query = dns.message.make_query(self.zone, "SOA")
         try:
-            return bool(dns.query.udp(query, self.address, port=self.port, timeout=0.2).answer)
+            with self._network():
+                return bool(dns.query.udp(query, self.address, port=self.port, timeout=0.2).answer)
         except (OSError, dns.exception.DNSException):
             time.sleep(0.05)
             return False

@@ -19,7 +19,7 @@ from sipcore.phone.wire import Wire
 DOMAIN = "example.test"
 USERS = {"alice": "secret-a", "bob": "secret-b", "carol": "secret-c", "dave": "secret-d"}
 ROOT = Path(__file__).parents[2]
-PATIENCE = 5.0
+PATIENCE = 15.0
 
 Spawn = Callable[..., subprocess.Popen[bytes]]
 
@@ -51,6 +51,7 @@ class CoreProcess:
         standalone: bool = True,
         link: tuple[str, str] | None = None,
         more: str = "",
+        domain: str = DOMAIN,
         spawn: Spawn = subprocess.Popen,
     ) -> None:
         self.address, self.port = address, port or free_port()
@@ -58,7 +59,8 @@ class CoreProcess:
         self.folder.mkdir()
         self.config = self.folder / "sipcore.toml"
         self.client = ControlClient(self.folder / "run" / "control.sock", timeout=PATIENCE)
-        write_shared(folder)
+        write_shared(folder, domain)
+        self._domain = domain
         self.config.write_text(self._toml(folder, node, standalone, link) + more)
         self._spawn = spawn
         self.process: subprocess.Popen[bytes] | None = None
@@ -121,14 +123,14 @@ class CoreProcess:
     def _toml(self, shared: Path, node: str, standalone: bool, link: tuple[str, str] | None) -> str:
         text = f"""\
 node = "{node}"
-domains = ["{DOMAIN}"]
+domains = ["{self._domain}"]
 run_dir = "{self.folder}/run"
 standalone = {str(standalone).lower()}
 [[listen]]
 address = "{self.address}"
 port = {self.port}
 [auth]
-realm = "{DOMAIN}"
+realm = "{self._domain}"
 users_file = "{shared}/users"
 secret_file = "{shared}/nonce.key"
 [registrar]
@@ -149,10 +151,10 @@ def _env(spawn: Spawn, environment: Mapping[str, str]) -> dict[str, Any]:
     return {"env": environment} if spawn is subprocess.Popen else {}
 
 
-def write_shared(folder: Path) -> None:
+def write_shared(folder: Path, domain: str = DOMAIN) -> None:
     """The files that both nodes of a pair have in common."""
     lines = [
-        f"{user}:{DOMAIN}:{hashlib.md5(f'{user}:{DOMAIN}:{password}'.encode()).hexdigest()}\n"
+        f"{user}:{domain}:{hashlib.md5(f'{user}:{domain}:{password}'.encode()).hexdigest()}\n"
         for user, password in USERS.items()
     ]
     (folder / "users").write_text("".join(lines))
@@ -192,11 +194,12 @@ class LivePhones:
         password: str | None = None,
         transport: str = "udp",
         trust: Trust | None = None,
+        domain: str = DOMAIN,
     ) -> None:
         self.wire = Wire(
             local=local,
             proxy=f"[{proxy[0]}]:{proxy[1]}" if ":" in proxy[0] else f"{proxy[0]}:{proxy[1]}",
-            domain=DOMAIN,
+            domain=domain,
             passwords={user.encode(): (password or USERS[user]).encode() for user in users},
             t1=0.5,
             transport=transport,
