@@ -19,6 +19,7 @@ FAIRNESS = (
     "Kamailio: fast allocators (-x fm -X fm), one UDP worker; tm, rr, dialog, usrloc, registrar in memory;"
     " no sanity module, no log.",
     "sipcore: its defaults, alone (no standby), one process, {python}.",
+    "REGISTER without digest: Kamailio's config and a routing script of ours, each without authentication.",
     "CPU is user and system time of all processes of the server, by the scheduler's count, with idle work.",
     "Server and generator have a core each; compare at equal rates, as one wake-up serves many messages"
     " when there is more to do.",

@@ -16,6 +16,24 @@ DOMAIN = "example.test"
 HOST = "127.0.0.1"
 ROOT = Path(__file__).parents[2]
 PATIENCE = 15.0
+OPEN_REGISTRAR = """\
+# A registrar that asks nobody for a password, and a proxy.
+from sipcore.script import *
+
+
+@request_route
+async def main(call: Call) -> None:
+    if await is_method(call, "REGISTER"):
+        await save(call, "location")
+    elif await has_totag(call):
+        await loose_route(call)
+        await relay(call)
+    elif await lookup(call, "location"):
+        await record_route(call)
+        await relay(call)
+    else:
+        await sl_send_reply(call, 404)
+"""
 _OPTIONS = (
     "OPTIONS sip:{host}:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {host}:{own};branch=z9hG4bKready{own}\r\n"
     "From: <sip:bench@{host}>;tag=1\r\nTo: <sip:{host}:{port}>\r\nCall-ID: ready{own}\r\nCSeq: 1 OPTIONS\r\n"
@@ -75,12 +93,13 @@ def write_config(folder: Path, *, port: int, users: int, digest: bool) -> Path:
     lines = (f"{user(n)}:{DOMAIN}:{ha1(user(n))}\n" for n in range(users))
     (folder / "users").write_text("".join(lines))
     (folder / "secret").write_text("a key of the benchmark")
+    (folder / "route.py").write_text(OPEN_REGISTRAR)
     config = folder / "sipcore.toml"
     config.write_text(
         f'node = "bench"\ndomains = ["{DOMAIN}"]\nrun_dir = "{folder}/run"\nstandalone = true\n'
         f'[[listen]]\naddress = "{HOST}"\nport = {port}\n'
         f'[auth]\nrealm = "{DOMAIN}"\nusers_file = "{folder}/users"\nsecret_file = "{folder}/secret"\n'
-        + ("" if digest else "register = false\n")
+        + ("" if digest else f'[script]\npath = "{folder}/route.py"\n')
     )
     return config
 
