@@ -32,6 +32,7 @@ class Binding:
         "epoch",
         "expires_at",
         "flags",
+        "gone",
         "instance",
         "params",
         "path",
@@ -70,6 +71,7 @@ class Binding:
         self.q = q
         self.path = path  # Route set towards it, RFC 3327
         self.received = received  # behind NAT or over a connection: the hop that its REGISTER came from
+        self.gone: Hop | None = None  # the connection that it had, on the node that was master
         self.instance = instance  # +sip.instance without its quotes, RFC 5626
         self.reg_id = reg_id  # the flow of that instance, RFC 5626; 0: none
         self.params = params  # what else stood beside the URI: capabilities of RFC 3840, `;name=value...`
@@ -104,6 +106,7 @@ class Binding:
 
     def lose_flow(self) -> None:
         """The connection is gone: dial the contact from now on, or wait for the phone where that fails."""
+        self.gone = self.received
         if self.flags & NAT or self.reg_id or (self.received and self.received.transport in _CANNOT_DIAL):
             self.flags |= FLOW_GONE
         else:

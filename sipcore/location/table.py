@@ -94,13 +94,13 @@ class LocationTable:
         """The AORs of one shard, for who goes through the whole table in small steps."""
         return list(self._shards[number].items())
 
-    def hops(self) -> Iterator[Hop]:
-        """Where contacts are reached behind a NAT or over a connection; read in small steps."""
+    def gone(self) -> Iterator[Hop]:
+        """The connections that contacts had on another node, or here; read in small steps."""
         for number in range(len(self._shards)):
             for _, record in self.shard(number):
                 for binding in record.bindings.values():
-                    if binding.received is not None and not binding.removed:
-                        yield binding.received
+                    if binding.gone is not None and not binding.removed:
+                        yield binding.gone
 
     # Changes made here (MASTER)
 

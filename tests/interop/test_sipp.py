@@ -16,7 +16,9 @@ CALLS, RATE = 200, 100
 
 @pytest.fixture(scope="module")
 def core(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CoreProcess]:
-    with CoreProcess(tmp_path_factory.mktemp("sipp")) as running:
+    port = free_port()
+    more = f'[[listen]]\naddress = "127.0.0.1"\nport = {port}\ntransport = "tcp"\n'
+    with CoreProcess(tmp_path_factory.mktemp("sipp"), port=port, more=more) as running:
         yield running
 
 
@@ -62,6 +64,17 @@ def test_sipp_calls_sipp_through_the_core(core: CoreProcess, tmp_path: Path) -> 
     finish(caller, tmp_path)
     finish(callee, tmp_path)
     assert core.client.get("/v1/dialogs") == []
+    assert core.counters()["failures"] == 0, core.log()
+
+
+def test_sipp_calls_over_one_tcp_connection(core: CoreProcess, tmp_path: Path) -> None:
+    port = free_port()
+    users = inject(tmp_path, f"127.0.0.1:{port}", "carol")
+    finish(sipp(core, tmp_path, "register", "-inf", users, "-m", "1", "-t", "t1"), tmp_path)
+    callee = sipp(core, tmp_path, "callee", "-p", str(port), "-m", "50")
+    caller = sipp(core, tmp_path, "caller", "-inf", users, "-m", "50", "-r", "50", "-t", "t1")
+    finish(caller, tmp_path)
+    finish(callee, tmp_path)
     assert core.counters()["failures"] == 0, core.log()
 
 

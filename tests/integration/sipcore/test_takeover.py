@@ -20,7 +20,7 @@ PORT = 5060
 class Pair:
     """Core a is master and has the VIP, core b is its standby; phones on the client host."""
 
-    def __init__(self, lan: Lan, folder: Path) -> None:
+    def __init__(self, lan: Lan, folder: Path, more: str = "") -> None:
         self.lan = lan
         links = {name: f"{address(name, 'sync')}:5070" for name in ("a", "b")}
         self.a, self.b = (
@@ -31,6 +31,7 @@ class Pair:
                 port=PORT,
                 standalone=False,
                 link=(links[name], links[other]),
+                more=more,
                 spawn=lan.hosts[name].spawn,
             )
             for name, other in ("ab", "ba")
@@ -112,6 +113,27 @@ def test_calls_in_every_state_outlive_a_power_cut(pair: Pair) -> None:
     pair.up("new")  # found by the registrations that the dead master took
     assert [event for event in phones.past if event["event"] == "duplicate_invite"] == []
     assert (pair.b.counters()["failures"], pair.b.status()["dialogs"]) == (0, 1)
+
+
+def test_a_phone_over_tcp_hears_of_the_takeover_at_once_and_connects_anew(tmp_path: Path) -> None:
+    more = f'[[listen]]\naddress = "{VIP}"\nport = {PORT}\ntransport = "tcp"\n'
+    with Lan() as lan, Pair(lan, tmp_path, more) as pair:
+        with lan.hosts["client"].entered():
+            carol = LivePhones((VIP, PORT), "carol", local=address("client"), transport="tcp")
+        with carol:
+            carol.register("carol")
+            wait_for(lambda: pair.b.status()["contacts"] == 3, "the standby knows it", pair.b.log)
+            pair.ip("a", "link", "set", "eth0", "down")  # so that the dying kernel cannot say good-bye
+            pair.power_cut()
+            started = time.monotonic()
+            wait_for(lambda: not carol.idle(0.05) and carol.wire.socket.fileno() == -1, "it hears of it")
+            assert time.monotonic() - started < 2.0
+            with lan.hosts["client"].entered():
+                carol.register("carol")
+            pair.phones.phone.call("t", b"alice", b"carol", time.monotonic())
+            pair.phones.wire.flush()
+            carol.until("ringing", call="t")
+        assert pair.b.counters()["resets_sent"] == 1
 
 
 def test_an_invite_that_the_master_took_to_its_grave_is_taken_by_the_new_one(pair: Pair) -> None:
