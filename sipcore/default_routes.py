@@ -7,7 +7,6 @@ from sipcore.message.status import METHODS
 from sipcore.proxy.branch import Branch
 from sipcore.proxy.call import Call
 from sipcore.proxy.core import RECORD_ROUTED, Proxy
-from sipcore.proxy.nat import REPLY_ROUTE, alias_contact, alias_reply, expect_nated_replies, follow_alias
 from sipcore.proxy.settings import Refused
 from sipcore.transaction.layer import ServerTransaction
 from sipcore.transport.layer import Hop
@@ -40,9 +39,6 @@ class DefaultRoutes:
         scheme = call.target_uri.scheme
         if scheme not in (b"sip", b"sips", b"tel") or (scheme == b"sips" and not proxy.listeners.secure):
             raise Refused(416)  # sections 16.3 step 2 and 26.2.2
-        nat_tests = proxy.settings.nat_tests
-        if nat_tests:
-            alias_contact(call, nat_tests)
         if request.to_tag and along:
             self._follow(call)
             return
@@ -60,8 +56,8 @@ class DefaultRoutes:
         return True
 
     def on_reply(self, call: Call, response: Response) -> Response | None:
-        """The one that is armed is for callees behind NAT."""
-        return alias_reply(call, response) if call.reply_route == REPLY_ROUTE else response
+        """No reply route is ever armed."""
+        return response
 
     def on_failure(self, call: Call) -> None:
         """No failure route is ever armed; one may have been where this call comes from."""
@@ -78,12 +74,9 @@ class DefaultRoutes:
     def _follow(self, call: Call) -> None:
         """Within a dialog: the route set says where to; without any more Routes the Request-URI does."""
         proxy = self._proxy
-        if not call.info.routes and call.info.flow is None:
-            if follow_alias(call):
-                expect_nated_replies(call)
-            elif proxy.is_ours(call.target_uri):
-                self._to_user(call)
-                return
+        if not call.info.routes and call.info.flow is None and proxy.is_ours(call.target_uri):
+            self._to_user(call)
+            return
         if not proxy.may_relay(call):
             raise Refused(481)  # a stranger's, with a To tag that he made up
         proxy.relay(call, call.now)
@@ -111,6 +104,4 @@ class DefaultRoutes:
             raise Refused(404 if call.request.method in METHODS else 501)
         if not proxy.lookup(call):
             raise self._absent(uri)
-        if proxy.settings.nat_tests:
-            expect_nated_replies(call)
         proxy.relay(call, call.now)

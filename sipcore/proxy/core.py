@@ -14,6 +14,7 @@ from sipcore.proxy.flow_token import FlowTokens
 from sipcore.proxy.forking import Target, serial_groups, targets_of
 from sipcore.proxy.forward import Forwarder
 from sipcore.proxy.listeners import Listeners
+from sipcore.proxy.nat import pass_request
 from sipcore.proxy.originate import Originator
 from sipcore.proxy.record_route import RecordRoutes
 from sipcore.proxy.response_context import ResponseContext
@@ -258,6 +259,8 @@ class Proxy(Admission):
 
     def relay(self, call: Call, now: float) -> None:
         """Forward it to its target set, or to its Request-URI; in a failure route: to new targets."""
+        if self.settings.nat_tests:
+            pass_request(call, self.settings.nat_tests)
         groups = call.groups or [[Target(call.uri, received=call.info.flow)]]
         call.groups = []
         request, tx = call.request, call.tx

@@ -13,6 +13,7 @@ from sipcore.proxy.branch_id import own_tag
 from sipcore.proxy.call import Call
 from sipcore.proxy.client_side import CALLING, FINAL, PROCEEDING, ClientSide, Services, settle
 from sipcore.proxy.forking import Target, serial_groups
+from sipcore.proxy.nat import pass_response
 from sipcore.proxy.recursion import redirected
 from sipcore.proxy.settings import Header
 from sipcore.resolver.locate import Candidate
@@ -55,7 +56,10 @@ class ResponseContext(ClientSide):
 
     def on_response(self, branch: Branch, response: Response, now: float) -> None:
         """A response of one branch; the numbers are those of the steps in section 16.7."""
-        if self.call.reply_route and response.status > 100:
+        call = self.call
+        if (branch.received is not None or call.destination) and self.services.settings.nat_tests:
+            response = pass_response(call, branch, response)
+        if call.reply_route and response.status > 100:
             told = self._through_route(response, now)
             if told is None:
                 return

@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,8 +98,8 @@ def test_users_in_sqlite_are_added_by_a_command_and_may_register_at_once(tmp_pat
     with core, LivePhones((core.address, core.port), "alice") as phones:
         phones.register("alice")
         with LivePhones((core.address, core.port), "bob") as bob:
-            bob.phone.register(b"bob", 60, 0.0)
-            assert bob.until("registered", "register_failed")["event"] == "register_failed"
+            bob.phone.register(b"bob", 60, time.monotonic())
+            assert bob.until("registered", "register_failed")["status"] in (401, 403)
             assert user("add", "bob", "--stdin", stdin="secret-b\n").returncode == 0
             wait_for(lambda: tries(bob), "bob may register", core.log)
         listed = json.loads(user("list", "--json").stdout)
@@ -110,7 +111,7 @@ def test_users_in_sqlite_are_added_by_a_command_and_may_register_at_once(tmp_pat
 
 
 def tries(phones: LivePhones) -> bool:
-    phones.phone.register(b"bob", 60, 0.0)
+    phones.phone.register(b"bob", 60, time.monotonic())
     return phones.until("registered", "register_failed")["event"] == "registered"
 
 
@@ -161,6 +162,21 @@ def test_a_contact_waits_when_its_connection_is_gone(tmp_path: Path) -> None:
         wait_for(
             lambda: location(core)[0]["state"] == "waits for a new connection", "it is noticed", core.log
         )
+
+
+def test_too_many_wrong_passwords_ban_their_source(tmp_path: Path, phone: UdpPhone) -> None:
+    core = CoreProcess(tmp_path)
+    core.config.write_text(core.config.read_text().replace("[registrar]", "ban_after = 3\n[registrar]"))
+    with core:
+        phone.core = core.address, core.port
+        where = {"contact": "<sip:alice@10.0.0.9:5060>", "via": "10.0.0.9:5060"}
+        answer = phone.ask(register(1, **where))
+        for cseq in (2, 3):
+            answer = phone.ask(register(cseq, **where, authorization=answer_to(answer, password="wrong")))
+            assert answer.startswith(b"SIP/2.0 401")
+        assert core.status()["bans"] == 0
+        phone.ask(register(4, **where, authorization=answer_to(answer, password="wrong")))
+        assert (core.counters()["auth_failures"], core.status()["bans"]) == (3, 1)
 
 
 def in_sync(master: CoreProcess, standby: CoreProcess) -> bool:

@@ -82,6 +82,13 @@ def test_phones_without_nat_keep_their_contacts_as_they_are() -> None:
     assert say(made, invite, sender)[-1][0].first(b"contact") == b"<sip:alice@198.51.100.1:5060>"
 
 
+def test_a_proxy_on_the_way_speaks_for_its_own_phones() -> None:
+    made = bench()
+    invite = message("INVITE", "sip:bob@example.test", 1, sender="10.0.0.1:5060")
+    through = invite.replace(b"Via:", b"Via: SIP/2.0/UDP proxy.test;branch=z9hG4bK-p\r\nVia:", 1)
+    assert say(made, through, ALICE)[-1][0].first(b"contact") == b"<sip:alice@10.0.0.1:5060>"
+
+
 def test_without_tests_no_contact_is_touched() -> None:
     made = bench(0)
     heard = say(made, message("INVITE", "sip:bob@example.test", 1, sender="10.0.0.1:5060"), ALICE)
@@ -94,7 +101,7 @@ def test_without_tests_no_contact_is_touched() -> None:
 
 
 def test_a_bad_alias_is_refused() -> None:
-    made = bench()
+    made = Bench(replace(SETTINGS, relay="any"))
     bad = "sip:bob@10.0.0.2;alias=nonsense"
     heard = say(made, message("BYE", bad, 2, sender="10.0.0.1:5060", to_tag="b", route=True), ALICE)
     assert [m.status for m, _ in heard if isinstance(m, Response)] == [400]
