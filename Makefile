@@ -1,12 +1,12 @@
 # make demo   the pair survives a power cut: builds everything it needs, then shows it
 # make test   all tests that fit in CI        make check   the fast half: style, types, pure tests
 # make lab    the two-node LAN to play with   make bench   figures beside keepalived and Kamailio
-# make interop, make campaign                 the long ones
+# make interop, make campaign, make fuzz      the long ones
 VENV ?= .venv
 BIN = $(VENV)/bin
 DEMO ?=
 
-.PHONY: demo test check lab bench bench-sip interop campaign lock clean setup-run setup-test
+.PHONY: demo fuzz test check lab bench bench-sip interop campaign lock clean setup-run setup-test
 .DEFAULT_GOAL := demo
 
 demo: setup-run
@@ -32,6 +32,10 @@ bench: setup-test bench-sip
 
 bench-sip: setup-test
 	$(BIN)/python -m bench.sip $(BENCH_SIP)
+
+# ten minutes for each parser: FUZZ_SECONDS=600, or FUZZ="message uri"
+fuzz: setup-test
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 campaign: setup-test
 	$(BIN)/haagent lab campaign --rounds 50 --strategy on-master

@@ -42,7 +42,7 @@ def sipcore(folder: Path) -> Iterator[None]:
         f'[[listen]]\naddress = "{SERVER6}"\nport = {SERVER[1]}\n'
         f'[auth]\nrealm = "{REALM.decode()}"\nusers_file = "{folder}/users"\n'
         f'secret_file = "{folder}/secret"\n'
-        '[proxy]\nrelay = "any"\n'
+        '[proxy]\nrelay = "any"\n[nat]\ndetect = []\n'
     )
     argv = [sys.executable, "-m", "sipcore", "run", str(folder / "sipcore.toml")]
     with running_at("sipcore", argv, folder / "log", SERVER[1]):

@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from ipaddress import ip_address
-from typing import Annotated, Any, NoReturn, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -135,9 +135,16 @@ def _explain(text: str, raw: dict[str, object]) -> NoReturn:
         raise ConfigError(f"{prefix}{missing[1]}: missing")
     if what.startswith("Invalid enum value"):
         section, _, name = path.rpartition(".")
-        words = ", ".join(map(repr, get_args(get_type_hints(_section_at(section))[name])))
+        words = ", ".join(map(repr, _words(get_type_hints(_section_at(section))[name.partition("[")[0]])))
         what = f"is not one of {words}"
     raise ConfigError(f"{path}: {_value_at(raw, path)!r}: {what[:1].lower()}{what[1:]}")
+
+
+def _words(hint: Any) -> tuple[object, ...]:
+    """The words of a Literal, also of one in a tuple."""
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    return next((found for arg in get_args(hint) if (found := _words(arg))), ())
 
 
 def _section_at(path: str) -> type[Section]:

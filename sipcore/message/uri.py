@@ -9,6 +9,7 @@ from typing import Self
 from sipcore.errors import ParseError
 from sipcore.message.grammar import ESCAPED, HOSTPORT, SCHEME
 from sipcore.message.params import Params, join_params, parse_params
+from sipcore.message.tel import canonical, check_number, same_params
 
 MAX_PORT = 65535
 MAX_REFERENCE = 48  # bytes of "[ffff:...:255.255.255.255]"; more would not be kept in the cache either
@@ -40,6 +41,7 @@ class Uri:
         scheme, rest = found.group(1).lower(), text[found.end() :]
         if scheme == b"tel":
             number, _, params = rest.partition(b";")
+            check_number(number)
             return cls(scheme, number, b"", b"", None, parse_params(params))
         if scheme not in (b"sip", b"sips"):
             return cls(scheme, b"", b"", rest)
@@ -52,7 +54,7 @@ class Uri:
         hostport, semicolon, params = hostpart.partition(b";")
         found = HOSTPORT.match(hostport)
         # a second @ would let two readers see two hosts
-        if found is None or (at and not userinfo) or b"@" in userinfo or len(userinfo.split()) > 1:
+        if found is None or (at and userinfo[:1] in b":") or b"@" in userinfo or len(userinfo.split()) > 1:
             raise ParseError("Bad SIP URI")
         host, port = found.groups()
         number = int(port) if port else None
@@ -70,11 +72,13 @@ class Uri:
     def aor(self) -> bytes:
         """The canonical address-of-record (section 10.3 step 5): no parameters, no port, user unescaped."""
         if self.scheme == b"tel":
-            return b"tel:" + self.user
+            return b"tel:" + canonical(self.user)
         return b"sip:" + (unescape(self.user) + b"@" if self.user else b"") + self.host
 
     def matches(self, other: "Uri") -> bool:
-        """Equality of section 19.1.4."""
+        """Equality of section 19.1.4; of tel URIs RFC 3966 section 4."""
+        if self.scheme == b"tel" == other.scheme:
+            return canonical(self.user) == canonical(other.user) and same_params(self.params, other.params)
         mine = (self.scheme, unescape(self.user), unescape(self.password), self.host, self.port)
         theirs = (other.scheme, unescape(other.user), unescape(other.password), other.host, other.port)
         return mine == theirs and self._params_match(other) and self._headers() == other._headers()

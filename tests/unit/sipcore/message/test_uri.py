@@ -18,6 +18,18 @@ EQUAL = [
         b"sip:alice@atlanta.com?priority=urgent&subject=project%20x",
     ),
 ]
+TEL_EQUAL = [
+    (b"tel:+1-201-555-0123", b"tel:+12015550123"),
+    (b"tel:+1(201)555.0123;ext=1-2", b"TEL:+12015550123;EXT=12"),
+    (b"tel:7042;phone-context=Example.com", b"tel:70-42;phone-context=example.com"),
+    (b"tel:863-1234;phone-context=+1-914", b"tel:8631234;phone-context=+1914"),
+]
+TEL_UNEQUAL = [
+    (b"tel:+12015550123", b"tel:12015550123"),
+    (b"tel:+12015550123", b"tel:+12015550123;ext=1"),
+    (b"tel:7042;phone-context=a.example.com", b"tel:7042;phone-context=aexample.com"),
+    (b"tel:+12015550123", b"sip:+12015550123@example.com;user=phone"),
+]
 UNEQUAL = [
     (b"SIP:ALICE@AtLanTa.CoM;Transport=udp", b"sip:alice@AtLanTa.CoM;Transport=UDP"),
     (b"sip:bob@biloxi.com", b"sip:bob@biloxi.com:5060"),
@@ -30,13 +42,13 @@ UNEQUAL = [
 ]
 
 
-@pytest.mark.parametrize(("one", "other"), EQUAL)
+@pytest.mark.parametrize(("one", "other"), EQUAL + TEL_EQUAL)
 def test_uris_that_the_rfc_calls_equal_match_both_ways(one: bytes, other: bytes) -> None:
     assert Uri.parse(one).matches(Uri.parse(other))
     assert Uri.parse(other).matches(Uri.parse(one))
 
 
-@pytest.mark.parametrize(("one", "other"), UNEQUAL)
+@pytest.mark.parametrize(("one", "other"), UNEQUAL + TEL_UNEQUAL)
 def test_uris_that_the_rfc_calls_unequal_match_in_neither_way(one: bytes, other: bytes) -> None:
     assert not Uri.parse(one).matches(Uri.parse(other))
     assert not Uri.parse(other).matches(Uri.parse(one))
@@ -52,7 +64,7 @@ def test_uris_that_the_rfc_calls_unequal_match_in_neither_way(one: bytes, other:
         (b"sip:%2562ob@h", b"sip:%2562ob@h"),
         (b"sips:bob@h", b"sip:bob@h"),
         (b"sip:example.test", b"sip:example.test"),
-        (b"tel:+1-201;phone-context=x", b"tel:+1-201"),
+        (b"tel:+1-201;phone-context=x", b"tel:+1201"),
     ],
 )
 def test_an_address_of_record_is_canonical(uri: bytes, aor: bytes) -> None:
@@ -71,6 +83,11 @@ def test_a_uri_is_written_as_it_was_read() -> None:
         b"bob",
         b"sip:",
         b"sip:@h",
+        b"sip::pw@h",
+        b"tel:",
+        b"tel:+",
+        b"tel:--",
+        b"tel:12x",
         b"sip:a@b@c",
         b"sip:2001:db8::1",
         b"sip:h:70000",

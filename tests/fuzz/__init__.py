@@ -1,0 +1,1 @@
+"""Sans-IO: mutation fuzzing of the parsers that face the network."""
