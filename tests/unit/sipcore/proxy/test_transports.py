@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from sipcore.location.binding import Binding
+from sipcore.location.gruu import Gruus
 from sipcore.message import Request, build_response
 from sipcore.proxy import Listener
 from sipcore.transport.layer import Hop, Send
@@ -144,6 +146,41 @@ def test_requests_of_the_dialog_find_both_flows_by_their_tokens(bench: Bench) ->
     )
     assert feed(bench, by_caller, BROWSER)[0].hop == other
     assert feed(bench, by_callee, other)[0].hop == BROWSER
+
+
+def test_a_caller_with_ob_is_called_back_over_his_flow(bench: Bench) -> None:
+    bench.register(b"bob", "192.0.2.2")
+    nat = Hop("203.0.113.5", 61234)
+    headers = ((b"Contact", b"<sip:a@10.0.0.9:5060;ob>"),)
+    invite = feed(bench, request(b"INVITE", via=VIA, headers=headers), nat)[1]
+    route = b", ".join(one.partition(b": ")[2] for one in lines(invite.data, b"Record-Route"))
+    back = request(b"BYE", b"sip:a@10.0.0.9:5060;ob", via=VIA + b"2", to=BOB, headers=((b"Route", route),))
+    (send,) = feed(bench, back, Hop("192.0.2.2", 5060))
+    assert send.hop == nat
+    assert lines(send.data, b"Route") == []
+
+
+def test_a_stranger_may_reach_a_flow_by_its_token_but_nothing_else(bench: Bench) -> None:
+    stranger = Hop("203.0.113.77", 5060)
+    token = bench.core.proxy.record_routes.token(BROWSER)
+    route = ((b"Route", b"<sip:%b192.0.2.100:5060;lr>" % token),)
+    sender = b"<sip:eve@elsewhere.test>;tag=e"
+    data = request(b"INVITE", b"sip:a@a.invalid", via=VIA, sender=sender, headers=route)
+    assert feed(bench, data, stranger)[1].hop == BROWSER
+    data = request(b"INVITE", b"sip:a@192.0.2.50", via=VIA + b"2", sender=sender)
+    assert brief(bench.say(data, stranger)) == ["404"]
+
+
+def test_a_gruu_reaches_its_one_instance(bench: Bench) -> None:
+    bench.node.location.gruus = Gruus(b"s" * 16)
+    for number in (2, 3):
+        uri = b"sip:bob@192.0.2.%d" % number
+        binding = Binding(uri, call_id=uri, cseq=1, expires_at=1e6, instance=b"<urn:uuid:%d>" % number)
+        bench.node.location.save(b"sip:bob@example.test", binding, 0.0)
+    gruu = Gruus.public(b"sip:bob@example.test", b"<urn:uuid:3>")
+    assert [send.hop.host for send in feed(bench, request(b"MESSAGE", gruu, via=VIA))] == ["192.0.2.3"]
+    both = feed(bench, request(b"MESSAGE", via=VIA + b"2"))
+    assert {send.hop.host for send in both} == {"192.0.2.2", "192.0.2.3"}
 
 
 def test_a_token_that_was_tampered_with_gets_403(bench: Bench) -> None:
