@@ -1,0 +1,42 @@
+"""Sans-IO: the tables of haagent.toml and their keys; an area's own tables stand in a file of their own."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from haagent.config.kinds import Endpoint, Name, Section
+from haagent.config.peer import PeerConfig
+from haagent.config.virtual_router import VirtualRouterConfig
+
+
+class CoreConfig(Section, frozen=True, kw_only=True):
+    """[core]: the SIP server beside this agent."""
+
+    kind: Literal["sipcore"] = "sipcore"
+    control: str = "/run/sipcore/control.sock"
+
+
+class ApiConfig(Section, frozen=True, kw_only=True):
+    """[api]: read-only HTTP."""
+
+    listen: Endpoint
+
+
+class LogConfig(Section, frozen=True, kw_only=True):
+    """[log]."""
+
+    format: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class AgentConfig(Section, frozen=True, kw_only=True):
+    """haagent.toml."""
+
+    node: Name
+    virtual_router: Annotated[tuple[VirtualRouterConfig, ...], Meta(min_length=1)]
+    state_dir: str = "/var/lib/haagent"
+    run_dir: str = "/run/haagent"
+    peer: PeerConfig | None = None
+    core: CoreConfig | None = None
+    api: ApiConfig | None = None
+    log: LogConfig = LogConfig()
