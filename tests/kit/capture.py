@@ -9,6 +9,9 @@ from typing import Any, Self
 
 from haagent.lab.namespaces import Host, stop
 
+NEEDED = ("sip.Via.branch", "sip.from.tag", "sip.To", "sip.Call-ID", "sip.CSeq.seq", "sip.CSeq.method")
+LACKING = f"!({' && '.join(NEEDED)})"
+
 
 class Capture:
     """tcpdump on one interface until the context ends; then `decode` asks tshark."""
@@ -49,6 +52,16 @@ class Capture:
             argv += ["-e", field]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
         return [line.split("\t") for line in done.stdout.splitlines()]
+
+    def sip_faults(self) -> list[Any]:
+        """What is wrong with the SIP in it: tshark's expert, malformed packets, headers that are missing.
+
+        The expert does not mind that a header is missing which each message must have (section 8.1.1).
+        """
+        packets = self.decode(
+            f"sip && ({LACKING} || _ws.malformed)", "frame.number", "sip.Call-ID", "sip.CSeq"
+        )
+        return [*packets, *self.complaints("sip")]
 
     def complaints(self, display_filter: str) -> list[Any]:
         """What tshark's expert finds wrong in the packets that match (warnings and errors)."""

@@ -1,6 +1,7 @@
 """The resolver against Debian's named: real records, a change of the zone, a dead and a frozen server."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from sipcore.resolver.dns import Dns
 from sipcore.resolver.locate import Candidate, Resolver, ResolverSettings
 from sipcore.timers import TimerWheel
 from tests.kit.named import Named
-from tests.kit.sip_live import free_port
+from tests.kit.sip_live import CoreProcess, LivePhones, free_port, wait_for
 
 BOTH = (4, 6)
 RECORDS = """
@@ -184,3 +185,17 @@ def test_a_killed_nameserver_fails_and_is_used_again_when_it_is_back(tmp_path: P
 
     with Named(tmp_path, RECORDS) as own:
         run(test)
+
+
+def test_an_operator_sees_what_is_known_and_makes_the_core_forget_it(named: Named, tmp_path: Path) -> None:
+    more = f'[resolver]\nnameservers = ["{named.server[0]}:{named.server[1]}"]\n'
+    with CoreProcess(tmp_path, more=more) as core, LivePhones((core.address, core.port), "alice") as phones:
+        phones.register("alice")
+        phones.phone.call("1", b"alice", b"bob@plain.sip.test", time.monotonic())
+        phones.wire.flush()
+        wait_for(lambda: "127.0.0.15" in core.cli("resolver", "sip.test").stdout, "it asks", core.log)
+        assert core.cli("resolver", "other.test", "--json").stdout.strip() == "[]"
+        forgotten = json.loads(core.cli("resolver", "plain.sip.test", "--flush", "--json").stdout)
+        assert forgotten["forgotten"] >= 3  # NAPTR, SRV, A
+        assert core.client.get("/v1/resolver") == []
+        assert core.counters()["resolver_failures"] == 0
