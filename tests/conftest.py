@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-NEEDS = {"interop": ("keepalived", "sipp", "tshark"), "root": (), "lab": ()}
+PEERS = ("keepalived", "sipp", "tshark", "kamailio", "baresip", "named", "nsupdate")
+NEEDS = {"interop": PEERS, "root": (), "lab": ()}
 
 
 def missing(item: pytest.Item) -> str | None:
