@@ -17,7 +17,7 @@ from sipcore.proxy.listeners import Listeners
 from sipcore.proxy.nat import pass_request
 from sipcore.proxy.originate import Originator
 from sipcore.proxy.record_route import RecordRoutes
-from sipcore.proxy.response_context import ResponseContext
+from sipcore.proxy.response_context import ResponseContext, has_way_back
 from sipcore.proxy.sending import LiteralsOnly, Locates, Sending
 from sipcore.proxy.settings import Header, ProxySettings, Refused, WaitsError
 from sipcore.proxy.stateless import Stateless
@@ -136,7 +136,10 @@ class Proxy(Admission):
         context = tx.context if tx is not None else None
         if isinstance(context, Branch):
             if context.context is not None:
-                context.context.on_response(context, response, now)
+                if has_way_back(response):
+                    context.context.on_response(context, response, now)
+                else:
+                    context.context.on_mangled(context, response.status, now)
                 return
             if response.status < 200 and context.cancel is Cancel.WANTED:
                 context.cancel = Cancel.SENT

@@ -78,6 +78,13 @@ class ResponseContext(ClientSide):
             self._on_failure(branch, response, now)
         self.step(now)
 
+    def on_mangled(self, branch: Branch, status: int, now: float) -> None:
+        """Only our Via is left: it MUST NOT be forwarded (step 3); a final one ends its branch as a 502."""
+        if status >= 200 and branch.state is not FINAL:
+            settle(branch, 502)
+            self.consider(502, b"")
+            self.step(now)
+
     def on_timeout(self, branch: Branch, now: float) -> None:
         """No response in time: as if a 408 had come, section 16.8."""
         if branch.state is not FINAL and not (branch.state is CALLING and self.try_next(branch, now)):
@@ -310,3 +317,8 @@ class ResponseContext(ClientSide):
         self.tx.respond(data, status, now, hold=self.is_invite)
         if not self.is_invite:
             self.close()
+
+
+def has_way_back(response: Response) -> bool:
+    """Whether there is a Via under ours, in a line of its own or in ours."""
+    return response.names.count(b"via") > 1 or b"," in response.first_lines[b"via"]

@@ -73,6 +73,17 @@ def test_a_6xx_ends_the_other_branches_and_wins(bench: Bench) -> None:
     assert brief(bench.answer(one, 487)) == ["ACK", "603"]
 
 
+@pytest.mark.parametrize(("status", "becomes"), [(180, []), (200, ["502"]), (486, ["ACK", "502"])])
+def test_a_response_without_the_callers_via_is_not_forwarded(
+    bench: Bench, status: int, becomes: list[str]
+) -> None:
+    (branch,) = of(b"INVITE", bench.invite())
+    lines = build_response(branch, status, to_tag=b"b-1").split(b"\r\n")
+    vias = [line for line in lines if line.startswith(b"Via")]
+    lines.remove(vias[1])
+    assert brief(bench.say(b"\r\n".join(lines))) == becomes
+
+
 def test_lower_q_is_called_when_the_higher_has_failed(bench: Bench) -> None:
     (one,) = forked(bench, q=0.5)
     sent = bench.answer(one, 486)
