@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from sipcore.auth.digest import DigestAuth
 from sipcore.cachedb import CacheDB, CacheQueryError
+from sipcore.dialog.keeper import Keeper
 from sipcore.dialog.table import DialogTable
 from sipcore.location.table import LocationTable
 from sipcore.proxy import Proxy
@@ -46,6 +47,7 @@ class Services:
     location: LocationTable
     dialogs: DialogTable
     auth: DigestAuth | None = None
+    keeper: Keeper | None = None
     generation: Generation = field(default_factory=Generation)
     stores: Stores = field(default_factory=NoStores)
     lines: deque[LogLine] = field(default_factory=deque)

@@ -33,6 +33,7 @@ class Scripting:
             raise ConfigError(f"script.path: {error}") from error
         services = Services(core.proxy, parts.registrar, parts.location, core.dialogs, parts.auth)
         services.stores = self.stores
+        services.keeper = core.keeper
         limits = config.script
         script = Script(services, generation, time_limit=limits.time_limit, max_waiting=limits.max_waiting)
         for bus in (parts.location.bus, core.dialogs.bus, parts.auth.failures.bus):

@@ -1,0 +1,62 @@
+"""Sans-IO: phones behind NAT. OpenSIPS: nathelper and nat_traversal.
+
+What fix_nated_register() does there `save` does by itself, when the tests of `[nat]` in the config say so.
+"""
+
+from sipcore.nat import detect, fix
+from sipcore.script.call import Call
+from sipcore.script.errors import RouteError
+from sipcore.script.text import text
+
+
+async def nat_uac_test(call: Call, flags: int) -> bool:
+    """Whether any of these tests says that the sender is behind a NAT; the numbers are those of OpenSIPS.
+
+    1 private Contact, 2 source is not the Via, 4 private Via, 8 private SDP, 16 port is not that of the Via,
+    32 source is not the Contact, 64 port is not that of the Contact. OpenSIPS: nat_uac_test(flags).
+    """
+    return detect.nat_uac_test(call.proxy_call.request, call.proxy_call.source, flags)
+
+
+async def force_rport(call: Call) -> None:
+    """Send replies to where the request came from, also if its Via does not ask for it.
+
+    OpenSIPS: force_rport().
+    """
+    passing = call.proxy_call
+    fix.force_rport(passing.request, passing.source)
+    if passing.tx is not None:
+        passing.tx.hop = passing.source
+
+
+async def fix_nated_contact(call: Call) -> None:
+    """Put the address that the request came from into its Contact. OpenSIPS: fix_nated_contact()."""
+    value, passing = _contact(call), call.proxy_call
+    passing.replace_header(b"Contact", fix.fix_nated_contact(value, passing.source))
+
+
+async def add_contact_alias(call: Call) -> None:
+    """Add the address that the request came from to its Contact, as ;alias=, and change nothing else of it.
+
+    `handle_ruri_alias` reads it when the request comes back. OpenSIPS: add_contact_alias().
+    """
+    value, passing = _contact(call), call.proxy_call
+    passing.replace_header(b"Contact", fix.add_contact_alias(value, passing.source))
+
+
+async def handle_ruri_alias(call: Call) -> bool:
+    """Take the alias out of the Request-URI and send to it; False: there is none.
+
+    OpenSIPS: handle_ruri_alias().
+    """
+    passing = call.proxy_call
+    passing.uri, destination = fix.handle_ruri_alias(passing.uri)
+    if destination:
+        call.du = text(destination)
+    return bool(destination)
+
+
+def _contact(call: Call) -> bytes:
+    if call.reply is not None:
+        raise RouteError("a reply route does not know where the reply came from; the core fixes it: [nat]")
+    return call.proxy_call.request.first(b"contact") or b"*"
