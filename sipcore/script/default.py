@@ -8,7 +8,6 @@ from sipcore.script import (
     Call,
     append_to_reply,
     authenticate,
-    does_uri_exist,
     has_totag,
     is_method,
     is_myself,
@@ -79,9 +78,11 @@ async def to_user(call: Call) -> None:
     """To where one of our users is registered."""
     if await lookup(call, "location"):
         await relay(call)
-    elif not call.rU and await is_method(call, "OPTIONS"):  # a question to this server itself
+    elif call.rU:
+        await sl_send_reply(call, 480)  # also for a user whom there is not: strangers need not know
+    elif await is_method(call, "OPTIONS"):  # a question to this server itself
         await append_to_reply(call, "Allow", ALLOW)
         await append_to_reply(call, "Accept", "application/sdp")
         await sl_send_reply(call, 200)
     else:
-        await sl_send_reply(call, 480 if await does_uri_exist(call) else 404)
+        await sl_send_reply(call, 404)

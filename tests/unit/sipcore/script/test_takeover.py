@@ -52,6 +52,7 @@ def test_a_route_that_waited_when_the_master_died_runs_again_on_the_new_one(tmp_
     new.core.on_role(Role.MASTER, 2, 0.1)
     (run,) = script.runner.begun
     assert isinstance(run.context.request, Request)
+    assert run.wait is not None
     run.wait.drop()
     script.runner.resume(run, 0.2, 1)
     assert invites(new) == [b"sip:bob@192.0.2.2:5060"]

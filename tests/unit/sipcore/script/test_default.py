@@ -1,0 +1,57 @@
+"""Sans-IO: the default script does what the default routes do, message by message."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from sipcore.script import default
+from tests.kit.sip_messages import request
+from tests.kit.sip_proxy import CALLER, Bench
+from tests.kit.sip_script import ScriptBench
+
+VIA = b"SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-1"
+OURS = b"<sip:192.0.2.100:5060;lr>"
+IN_DIALOG = b"<sip:bob@example.test>;tag=bob-1"
+
+
+def sip(method: bytes = b"OPTIONS", uri: bytes = b"sip:bob@example.test", **more: object) -> bytes:
+    return request(method, uri, via=VIA, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        sip(),
+        sip(b"INVITE"),
+        sip(b"SUBSCRIBE"),
+        sip(b"INVITE", b"sip:nobody@example.test"),
+        sip(uri=b"sip:example.test"),
+        sip(uri=b"sip:bob@192.0.2.100"),
+        sip(uri=b"sip:bob@elsewhere.test"),
+        sip(uri=b"sip:bob@192.0.2.77"),
+        sip(uri=b"tel:+1-555-0100"),
+        sip(uri=b"urn:service:sos"),
+        sip(max_forwards=0),
+        sip(headers=((b"Proxy-Require", b"privacy"),)),
+        sip(b"BYE", b"sip:bob@192.0.2.2:5060", to=IN_DIALOG, headers=((b"Route", OURS),)),
+        sip(b"ACK", b"sip:bob@192.0.2.2:5060", to=IN_DIALOG, headers=((b"Route", OURS),)),
+        sip(b"BYE", b"sip:bob@example.test", to=IN_DIALOG, headers=((b"Route", OURS),)),
+        sip(headers=((b"Route", OURS + b", <sip:192.0.2.50;lr>"),)),
+        sip(b"ACK", b"sip:bob@example.test"),
+    ],
+)
+def test_the_default_script_sends_what_the_default_routes_send(data: bytes, tmp_path: Path) -> None:
+    plain = Bench()
+    scripted = ScriptBench(tmp_path, Path(default.__file__).read_text())
+    assert sent(scripted, data) == sent(plain, data)
+    assert scripted.script.failures == 0
+
+
+def sent(bench: Bench, data: bytes) -> Iterable[tuple[bytes, object]]:
+    """The datagrams upon this one."""
+    bench.register(b"bob", "192.0.2.2")
+    bench.register(b"alice", "192.0.2.1")
+    bench.core.take()
+    bench.core.feed(data, CALLER, 0.0)
+    return [(send.data, send.hop) for send in bench.core.take()]
