@@ -45,8 +45,10 @@ async def main(call: Call) -> None:
     if along and await has_totag(call):  # a request within a dialog follows the route that the dialog has
         if await is_myself(call) and not await route_given(call):
             await to_user(call)
-        else:
+        elif await may_relay(call):
             await relay(call)
+        else:
+            await sl_send_reply(call, 481)  # a stranger's, with a To tag that he made up
         return
     if AUTHENTICATE_CALLS and not await is_method(call, "ACK|CANCEL") and not await authenticate(call):
         return

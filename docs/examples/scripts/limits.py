@@ -18,7 +18,10 @@ async def main(call: Call) -> None:
         return
     if await has_totag(call):
         await loose_route(call)
-        await relay(call)
+        if await may_relay(call):
+            await relay(call)
+        else:
+            await sl_send_reply(call, 481)
         return
     if not await lookup(call, "location"):
         await sl_send_reply(call, 404)

@@ -1,6 +1,7 @@
 """Sans-IO: phones behind NAT. OpenSIPS: nathelper and nat_traversal.
 
-What fix_nated_register() does there `save` does by itself, when the tests of `[nat]` in the config say so.
+By the tests of `[nat]` in the config `save` does by itself what fix_nated_register() does there, and `relay`
+what add_contact_alias() and handle_ruri_alias() do; these functions are for a script that decides itself.
 """
 
 from sipcore.nat import detect, fix

@@ -7,6 +7,7 @@ from sipcore.errors import ParseError
 from sipcore.message import Uri
 from sipcore.proxy.call import Call as ProxyCall
 from sipcore.proxy.forking import Target
+from sipcore.proxy.nat import alias_contact, expect_nated_replies, follow_alias
 from sipcore.script.call import Call
 from sipcore.script.errors import RouteError
 from sipcore.script.suggest import hint
@@ -23,12 +24,15 @@ class BranchView(NamedTuple):
 async def relay(call: Call) -> bool:
     """Forward to the target set, or to the Request-URI when that is empty; in a failure route to new targets.
 
-    What RFC 3261 section 16.3 asks for is checked here if `sipmsg_validate` was not called before.
+    What RFC 3261 section 16.3 asks for is checked, if `sipmsg_validate` did not do it before. What `[nat]`
+    in the config says is done: an alias for the Contact of a phone behind NAT.
     OpenSIPS: t_relay().
     """
     proxy, passing = call.services.proxy, call.proxy_call
     if not passing.mark:
         proxy.check(passing)
+    if proxy.settings.nat_tests and passing.context is None:
+        _through_nat(passing, proxy.settings.nat_tests)
     call.decided = True
     proxy.relay(passing, passing.now)
     return True
@@ -139,6 +143,13 @@ async def drop(call: Call) -> None:
     OpenSIPS: drop, or exit without a reply.
     """
     call.dropped = True
+
+
+def _through_nat(passing: ProxyCall, tests: int) -> None:
+    alias_contact(passing, tests)
+    if passing.request.to_tag and not passing.info.routes and passing.info.flow is None:
+        follow_alias(passing)
+    expect_nated_replies(passing)
 
 
 def _count(passing: ProxyCall) -> int:

@@ -1,12 +1,15 @@
 """Sans-IO: the default script does what the default routes do, message by message."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sipcore.nat.detect import NatTest
 from sipcore.script import default
 from tests.kit.sip_messages import request
+from tests.kit.sip_pair import SETTINGS
 from tests.kit.sip_proxy import CALLER, Bench
 from tests.kit.sip_script import ScriptBench
 
@@ -55,3 +58,12 @@ def sent(bench: Bench, data: bytes) -> Iterable[tuple[bytes, object]]:
     bench.core.take()
     bench.core.feed(data, CALLER, 0.0)
     return [(send.data, send.hop) for send in bench.core.take()]
+
+
+def test_the_default_script_treats_phones_behind_nat_as_the_default_routes_do(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, nat_tests=NatTest.DIFF_IP_SRC_CONTACT)
+    data = sip(b"INVITE", headers=((b"Contact", b"<sip:alice@10.0.0.1:5070>"),))
+    scripted = ScriptBench(tmp_path, Path(default.__file__).read_text(), settings)
+    upon = sent(scripted, data)
+    assert any(b";alias=192.0.2.1~5060~1" in datagram for datagram, _ in upon)
+    assert upon == sent(Bench(settings), data)
