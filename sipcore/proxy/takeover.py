@@ -84,9 +84,6 @@ class Takeover:
                 self._proxy.route(Call(request, record.source, tx, now), now)
         elif context.call.deciding and not context.done:
             self._proxy.routes.on_failure(context.call)
-        elif context is None and 100 <= record.status < 200:
-            # its route waited for something; the caller has our 100 and will not say it again
-            self._proxy.on_request(request, record.source, tx, now)
 
     def _resume_context(self, context: ResponseContext, record: WireTransaction, now: float) -> None:
         context.groups = [[Target(t.uri, t.route, t.received, t.q) for t in group] for group in record.groups]
