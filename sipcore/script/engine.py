@@ -13,7 +13,6 @@ from sipcore.errors import ParseError
 from sipcore.message import Edit, Response, parse
 from sipcore.proxy.branch import Branch
 from sipcore.proxy.call import Call as ProxyCall
-from sipcore.proxy.nat import REPLY_ROUTE, alias_reply
 from sipcore.proxy.settings import Refused
 from sipcore.script.call import Call
 from sipcore.script.context import Context
@@ -91,7 +90,7 @@ class Script:
         """A reply is about to go on: as it came or edited; None drops it."""
         routes = self.services.generation.reply
         names = [name for name in ("", call.reply_route) if name in routes]
-        if call.reply_route not in (DEFAULT_REPLY, REPLY_ROUTE, *names):
+        if call.reply_route not in (DEFAULT_REPLY, *names):
             self._note_missing("reply_route", call.reply_route, call)
         for name in dict.fromkeys(names):
             context = Call(self.services, call)
@@ -101,7 +100,7 @@ class Script:
                 return None
             if context.reply_edits:
                 response = edited(response, context)
-        return alias_reply(call, response) if self.services.proxy.settings.nat_tests else response
+        return response
 
     def on_failure(self, call: ProxyCall) -> None:
         """All branches have failed and a failure route is armed."""

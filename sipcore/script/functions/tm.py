@@ -7,7 +7,6 @@ from sipcore.errors import ParseError
 from sipcore.message import Uri
 from sipcore.proxy.call import Call as ProxyCall
 from sipcore.proxy.forking import Target
-from sipcore.proxy.nat import alias_contact, expect_nated_replies, follow_alias
 from sipcore.script.call import Call
 from sipcore.script.errors import RouteError
 from sipcore.script.suggest import hint
@@ -31,8 +30,6 @@ async def relay(call: Call) -> bool:
     proxy, passing = call.services.proxy, call.proxy_call
     if not passing.mark:
         proxy.check(passing)
-    if proxy.settings.nat_tests and passing.context is None:
-        _through_nat(passing, proxy.settings.nat_tests)
     call.decided = True
     proxy.relay(passing, passing.now)
     return True
@@ -143,13 +140,6 @@ async def drop(call: Call) -> None:
     OpenSIPS: drop, or exit without a reply.
     """
     call.dropped = True
-
-
-def _through_nat(passing: ProxyCall, tests: int) -> None:
-    alias_contact(passing, tests)
-    if passing.request.to_tag and not passing.info.routes and passing.info.flow is None:
-        follow_alias(passing)
-    expect_nated_replies(passing)
 
 
 def _count(passing: ProxyCall) -> int:
