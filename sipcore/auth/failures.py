@@ -7,6 +7,7 @@ from sipcore.bus import Bus, Event
 from sipcore.transport.layer import Hop
 
 K = TypeVar("K", bytes, str)
+MAX_NAME = 64  # bytes of a user name that are looked at: longer ones that begin alike count as one
 MAX_COUNTED = 16384  # users, and as many sources; beyond it those that were counted first are forgotten
 
 
@@ -34,7 +35,7 @@ class Failures:
     def on_failure(self, user: bytes, source: Hop | None, now: float) -> None:
         """Count it and raise E_AUTH_FAILURE."""
         self.total += 1
-        by_user = self._count(self._users, user, now)
+        by_user = self._count(self._users, user[:MAX_NAME], now)
         by_source = self._count(self._sources, source.host, now) if source is not None else 0
         self.bus.publish(Event.E_AUTH_FAILURE, user, AuthFailure(user, source, by_user, by_source))
 

@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 TTL = 60.0  # seconds that an answer of the database is kept
 ERROR_TTL = 1.0  # and that it is left in peace after an error
 MAX_CACHED = 65536  # known users, and as many names that are none
+MAX_NAME = 255  # bytes; nobody with a longer name is looked for
 MAX_ASKED = 1024  # look-ups that wait at once
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS subscriber (
@@ -90,6 +91,8 @@ class SqliteUsers:
 
     def ha1(self, user: bytes, algorithm: Algorithm) -> bytes | Pending | None:
         """The user's hash, None when there is none; Pending while the database is asked."""
+        if len(user) > MAX_NAME:
+            return None
         self._look_now_and_then()
         known = self._cache[0].get(user) or self._cache[1].get(user)
         if known is None or known.until < time.monotonic():

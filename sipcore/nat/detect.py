@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_network
 from sipcore.errors import ParseError
 from sipcore.message import NameAddr, Request, Response, Uri
 from sipcore.message.sdp import Sdp, find
+from sipcore.message.uri import MAX_REFERENCE
 from sipcore.transport.layer import DEFAULT_PORT, Hop
 
 
@@ -92,9 +93,13 @@ def _has_private_sdp(message: Request | Response, carrier_grade: int) -> bool:
     return any(is_private(address.host, carrier_grade) for address in described.connections())
 
 
-@lru_cache(4096)
 def is_private(host: bytes, carrier_grade: int = 0) -> bool:
     """Whether this host (a name never is) has an address of a private network: RFC 1918, RFC 4193."""
+    return len(host) <= MAX_REFERENCE and _is_private(host, carrier_grade)
+
+
+@lru_cache(4096)
+def _is_private(host: bytes, carrier_grade: int) -> bool:
     try:
         address = ip_address(host.strip(b"[]").decode("ascii", "replace"))
     except ValueError:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sipcore.proxy.branch import Branch
     from sipcore.proxy.response_context import ResponseContext
 
+MAX_KEPT = 256  # bytes of a URI that is kept
 _read = lru_cache(4096)(Uri.parse)  # the requests of a dialog all have the same one
 __all__ = ["Call", "Change", "HeaderEdit", "Routes"]
 
@@ -64,8 +65,8 @@ class Call:
         """`uri`, parsed, not to be changed; ParseError when it is none."""
         parsed = self._parsed
         if parsed is None or self._parsed_of is not self.uri:
-            self._parsed = parsed = _read(self.uri)
-            self._parsed_of = self.uri
+            uri = self._parsed_of = self.uri
+            self._parsed = parsed = _read(uri) if len(uri) <= MAX_KEPT else Uri.parse(uri)
         return parsed
 
     @property

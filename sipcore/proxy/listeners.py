@@ -10,6 +10,7 @@ from sipcore.proxy.settings import Listener
 from sipcore.resolver.locate import DEFAULT_PORTS, SECURE, Candidate
 from sipcore.transport.layer import Hop
 
+MAX_KEPT = 256  # bytes of a URI whose hop is kept
 SECURE_TRANSPORTS = frozenset({"tls", "wss"})
 
 
@@ -30,7 +31,7 @@ class Listeners:
         transports = [own.transport for own in self.all]
         self._usual = "udp" if "udp" in transports or not transports else transports[0]
         self.secure = not SECURE_TRANSPORTS.isdisjoint(transports)  # whether a sips URI can be served
-        self.direct = lru_cache(maxsize=8192)(self._direct)
+        self._kept = lru_cache(maxsize=8192)(self._direct)
 
     def sending(self, host: str, transport: str, incoming: int) -> int | None:
         """The listener to send from to this address: where the request came to if it can, else the first."""
@@ -61,8 +62,11 @@ class Listeners:
             return None
         return Hop(candidate.host, candidate.port, listener, candidate.transport, 0, candidate.name)
 
-    def _direct(self, uri: bytes, incoming: int) -> Hop | None:
+    def direct(self, uri: bytes, incoming: int) -> Hop | None:
         """Where a URI with an IP address leads, without asking anybody; None: the resolver must say."""
+        return self._kept(uri, incoming) if len(uri) <= MAX_KEPT else self._direct(uri, incoming)
+
+    def _direct(self, uri: bytes, incoming: int) -> Hop | None:
         try:
             parsed = Uri.parse(uri)
         except ParseError:

@@ -23,6 +23,7 @@ from sipcore.transport.layer import Hop
 
 _MAX_AGENTS = 1024  # spellings of User-Agent that are kept once for all
 _MAX_SERVED = 256
+_MAX_KEPT = 256  # bytes of one of them
 # The usual To: no escapes in the user, no port, no parameters of the URI.
 _USUAL_TO = re.compile(rb"[^<>\"]*+<sip:([A-Za-z0-9_.+~-]++)@([a-z0-9.-]++)>(?:;[^<>\"]*+)?\Z")
 
@@ -121,7 +122,7 @@ class Registrar:
             return
         if Uri.parse(uri).host not in self.settings.domains:
             raise Refused(404, b"Domain not served here")
-        if len(self._served) < _MAX_SERVED:
+        if len(self._served) < _MAX_SERVED and len(uri) <= _MAX_KEPT:
             self._served.add(uri)
 
     def _check_extensions(self, request: Request) -> None:
@@ -161,6 +162,8 @@ class Registrar:
         agent = request.first(b"user-agent")
         if not agent:
             return b""
+        if len(agent) > _MAX_KEPT:
+            return agent[:_MAX_KEPT]
         if len(self._agents) >= _MAX_AGENTS:
             self._agents.clear()
         return self._agents.setdefault(agent, agent)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import cast
 
 import dns.asyncquery
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 DNS_PORT = 53
 PAYLOAD = 1232  # what UDP carries without fragments; longer answers come over TCP
+MAX_RECORDS = 128  # of one answer: its sender may be anybody, and it is kept and put in order
 LOG_SECONDS = 10.0  # at most one line about failures in this time
 
 Server = tuple[str, int]
@@ -128,7 +130,8 @@ def read_answer(response: dns.message.Message) -> Answer:
     ttl = float(chain.minimum_ttl)
     if chain.answer is None:
         return Answer(Outcome.NOTHING, (), ttl)
-    records = tuple(record for found in chain.answer if (record := _record(found)) is not None)
+    readable = (record for found in chain.answer if (record := _record(found)) is not None)
+    records = tuple(islice(readable, MAX_RECORDS))
     return Answer(Outcome.FOUND if records else Outcome.NOTHING, records, ttl)
 
 

@@ -5,6 +5,8 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from sipcore.message.uri import MAX_REFERENCE
+
 
 class RecordType(IntEnum):
     """Record types by their number on the wire."""
@@ -64,9 +66,13 @@ class Answer(NamedTuple):
 FAILED = Answer(Outcome.FAILED)
 
 
-@lru_cache(maxsize=8192)
 def address(host: bytes) -> tuple[str, int] | None:
     """An IP address, in brackets or not, and its version; None for a name."""
+    return _address(host) if len(host) <= MAX_REFERENCE else None
+
+
+@lru_cache(maxsize=8192)
+def _address(host: bytes) -> tuple[str, int] | None:
     try:
         found = ip_address(host.strip(b"[]").decode("ascii"))
     except ValueError:

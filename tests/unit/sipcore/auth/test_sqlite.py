@@ -134,3 +134,12 @@ def test_a_database_that_breaks_is_not_a_wrong_password(tmp_path: Path) -> None:
 def test_a_database_that_is_none_is_named_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nowhere"):
         SqliteUsers(str(tmp_path / "nowhere"), REALM)
+
+
+def test_a_name_that_is_too_long_for_a_user_is_not_looked_for(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with opened(database(tmp_path)) as users:
+            assert users.ha1(b"x" * 256, MD5) is None
+            assert users.queries == 0
+
+    run(story())
