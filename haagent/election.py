@@ -1,6 +1,7 @@
 """Sans-IO: what a node makes of VRRP: advertisements, strangers, elections and reasons not to take over."""
 
 from haagent.effects import Alarm, Effect, NodeRole, Note, SendAdvertisement
+from haagent.health import weights
 from haagent.steps import NodeSteps
 from haagent.vrrp.router import PRIORITY_RELEASE, Advertisement, State, VirtualRouter
 
@@ -90,11 +91,12 @@ class NodeElection(NodeSteps):
         return effects
 
     def _wait_until(self, name: str, now: float) -> float | None:
-        """Two paths before a takeover, and no takeover without the records that a living peer has."""
-        peer = self._peer
+        """Two paths before a takeover; none while we are cut off, or lack the records of a living peer."""
+        peer, router = self._peer, self._own.routers[name]
+        if weights.isolation(self._findings) is not None:
+            return now + router.interval
         if peer is None or not peer.is_fresh(now):
             return None
-        router = self._own.routers[name]
         # A master that is to be preempted is heard every interval; a silent one was not for three.
         is_silent = now - self._heard.get(name, 0.0) > 2 * router.master_adver_interval
         serves = peer.says(now, NodeRole.MASTER) and peer.known is not None and peer.known.ready
@@ -104,7 +106,13 @@ class NodeElection(NodeSteps):
         return None
 
     def _report_silence(self, name: str) -> list[Effect]:
-        if self._silence_reported or self._peer is None or self._peer.known is None:
+        if self._silence_reported:
+            return []
+        isolated = weights.isolation(self._findings)
+        if isolated is not None:
+            self._silence_reported = True
+            return [Alarm(f"{name}: no master advertises, but no takeover: this node is cut off, {isolated}")]
+        if self._peer is None or self._peer.known is None:
             return []
         self._silence_reported = True
         if self._peer.known.role is NodeRole.MASTER:

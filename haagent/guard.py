@@ -18,7 +18,7 @@ from haagent.control.commands import Command, Failover, Switchover
 from haagent.netlink import AddressEvent, EventSocket, LinkEvent
 from haagent.node import CoreState, Node
 from haagent.peer.link import PeerLink
-from haagent.pipe import MAX_PACKET, Core, Order, Repair, Setup, Shutdown, ToGuard, decode_to_guard
+from haagent.pipe import MAX_PACKET, Core, Findings, Order, Repair, Setup, Shutdown, ToGuard, decode_to_guard
 from haagent.reporter import Reporter
 from haagent.vrrp.packet import AdvertisementReader, Discard
 from haagent.vrrp.socket import VrrpSocket
@@ -29,6 +29,7 @@ class Guard:
 
     def __init__(self, setup: Setup, pipe: socket.socket, granted: realtime.Granted) -> None:
         self._node = Node(setup.settings, epoch=setup.epoch)
+        self._findings = setup.findings
         self._pipe: socket.socket | None = pipe
         self._peer: PeerLink | None = None
         if setup.peer is not None:
@@ -47,6 +48,7 @@ class Guard:
         now = time.monotonic()
         self._on_kernel(now)  # links and core as they are, before the node begins
         self._on_pipe(now)
+        self._actions.carry_out(self._node.on_findings(self._findings, now), now)
         self._actions.carry_out(self._node.on_startup(now), now)
         clock = _boot_clock()
         while not self._actions.stopped:
@@ -153,6 +155,8 @@ class Guard:
         if isinstance(message, Core):
             state = self._follow_core(message)
             self._actions.carry_out(self._node.on_core(state, now, epoch=message.epoch), now)
+        elif isinstance(message, Findings):
+            self._actions.carry_out(self._node.on_findings(message.findings, now), now)
         elif isinstance(message, Order):
             self._actions.carry_out(self._node.on_command(_command(message), now), now)
         elif isinstance(message, Repair):

@@ -11,11 +11,13 @@ from typing import IO
 
 import structlog
 
+from haagent.health.weights import Finding
 from haagent.host import write_owner
 from haagent.pipe import (
     MAX_PACKET,
     Answer,
     Core,
+    Findings,
     Line,
     Order,
     Repair,
@@ -82,6 +84,10 @@ class GuardProcess:
     def tell_core(self, core: Core) -> None:
         """What control knows of the SIP core."""
         self._send(core)
+
+    def tell_findings(self, findings: tuple[Finding, ...]) -> None:
+        """What the health checks say."""
+        self._send(Findings(findings))
 
     def tell_repair(self, *, done: bool) -> None:
         """The packet rules are being written again, or have been."""

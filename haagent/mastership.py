@@ -1,6 +1,6 @@
 """Sans-IO: holding the VIPs: virtual routers of a node, role, epoch, leases and announcements together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from haagent.effects import (
     Announce,
@@ -12,6 +12,8 @@ from haagent.effects import (
     SendAdvertisement,
     TakeVip,
 )
+from haagent.health import weights
+from haagent.health.weights import Finding
 from haagent.settings import RouterSettings
 from haagent.vrrp.router import VirtualRouter
 
@@ -92,6 +94,20 @@ class Mastership:
         """As master, go above an epoch that someone else has used."""
         self.epoch = at_least + 1
         return [self._change(NodeRole.MASTER, reason, now)]
+
+    def weigh(self, findings: Sequence[Finding], now: float) -> list[Effect]:
+        """Give each router its effective priority; a Master says a new one at once."""
+        sent: list[Effect] = []
+        for name, router in self.routers.items():
+            wanted = weights.effective_priority(self.settings[name].priority, name, findings)
+            if wanted != router.priority:
+                sent += _only_sent(router.on_priority(wanted, now))
+        return sent
+
+    def penalty(self, findings: Sequence[Finding]) -> int:
+        """How much priority the checks cost, in the router that they cost most."""
+        routers = self.settings.items()
+        return max(weights.penalty(router.priority, name, findings) for name, router in routers)
 
     def quiet(self, now: float, reason: str) -> None:
         """Stop advertising: the new master does; the VIPs stay until `step_back`."""

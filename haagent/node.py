@@ -5,9 +5,13 @@ Every input takes `now` (monotonic seconds) and returns the effects in the order
 sockets before it calls `on_timer`, so that a timer never wins against news that has already come.
 """
 
+from collections.abc import Iterable
+
 from haagent.control.commands import Command, Switchover
 from haagent.effects import Alarm, CommandAnswered, Effect, NodeRole, Note, SendAdvertisement, TakeVip
 from haagent.election import NodeElection
+from haagent.health import weights
+from haagent.health.weights import Finding
 from haagent.peer.messages import Health, Hello, Lost, Message, Take, Taken, Yield
 from haagent.peer.session import PeerSession
 from haagent.steps import AfterHandover, CoreState
@@ -112,7 +116,7 @@ class Node(NodeElection):
         if self._peer is not None:
             last = self._peer.hello_heard
             if self._peer.hellos_missed(now) and max(self._heard.values(), default=0.0) < (last or now):
-                effects += self._peer_died("three hellos of the peer are missing", now)
+                effects += self._hellos_missed(now)
             effects += self._peer.on_timer(now, self._health())
         return effects + self._run_routers(now)
 
@@ -137,10 +141,13 @@ class Node(NodeElection):
         self._core = state
         return self._reconsider(now) or self._beat(now)
 
-    def on_priority(self, router: str, priority: int, now: float) -> list[Effect]:
-        """Health checks have changed the effective priority (a frame of it must have been built)."""
-        effects = self._own.routers[router].on_priority(priority, now)
-        return [effect for effect in effects if isinstance(effect, SendAdvertisement)]
+    def on_findings(self, findings: Iterable[Finding], now: float) -> list[Effect]:
+        """What all health checks say; frames of every priority that this can lead to must have been built."""
+        old, self._findings = self._findings, tuple(findings)
+        self._forced = self._forced and old == self._findings
+        effects = self._own.weigh(self._findings, now)
+        effects += self._reconsider(now) or self._beat(now)
+        return effects + self._prefer_healthier(now)
 
     def on_command(self, command: Command, now: float) -> list[Effect]:
         """An operator's command; exactly one CommandAnswered is among the effects."""
@@ -153,7 +160,9 @@ class Node(NodeElection):
         else:
             refusal = self._refuse_failover(command, now)
             if refusal is None:
-                return [CommandAnswered(None), *self._take(f"failover by {command.by}", now)]
+                taken = self._take(f"failover by {command.by}", now)
+                self._forced = command.force
+                return [CommandAnswered(None), *taken]
         return [CommandAnswered(refusal)]
 
     # Peer channel
@@ -200,9 +209,7 @@ class Node(NodeElection):
             return self._own.announce_again(now) if isinstance(message, Yield) else []
         if self.role is not NodeRole.BACKUP or self._fault() is not None:
             return self._beat(now)
-        reasons = {Take: "the peer hands over", Yield: "the peer has stepped back"}
-        lost = f"the peer can no longer serve: {message.reason}" if isinstance(message, Lost) else ""
-        return self._take(lost or reasons[type(message)], now)
+        return self._take(_why(message), now)
 
     def _on_health(self, said: Hello | Health, was: Hello | None, now: float) -> list[Effect]:
         """Epochs: a master's is the greatest; of two masters the one with the lesser epoch is the loser."""
@@ -218,7 +225,7 @@ class Node(NodeElection):
         if said.epoch > self.epoch:
             raised = self._own.raise_epoch(said.epoch, "the peer knew a greater epoch", now)
             return [*raised, *self._beat(now)]
-        return []
+        return self._prefer_healthier(now)
 
     def _on_second_master(self, said: Hello | Health, now: float) -> list[Effect]:
         if self._handover is not None:
@@ -234,6 +241,14 @@ class Node(NodeElection):
             contest += [e for e in router.contest(now) if isinstance(e, SendAdvertisement)]
         return [*contest, *self._own.announce_again(now)]
 
+    def _hellos_missed(self, now: float) -> list[Effect]:
+        """Silence may be our own doing; the end of the stream, which only a living path can bring, is not."""
+        reason = "three hellos of the peer are missing"
+        isolated = weights.isolation(self._findings)
+        if isolated is not None:
+            return [Note(f"{reason}, but no takeover: this node is cut off, {isolated}")]
+        return self._peer_died(reason, now)
+
     def _peer_died(self, reason: str, now: float) -> list[Effect]:
         """The tripwire: take over at once if it was the master, and we can serve."""
         known = self._peer.known if self._peer is not None else None
@@ -242,3 +257,12 @@ class Node(NodeElection):
         if self.role is not NodeRole.BACKUP:
             return [Note(reason)]
         return self._take(reason, now)
+
+
+def _why(message: Take | Lost | Yield) -> str:
+    """The reason of a takeover that the peer has asked for."""
+    if isinstance(message, Lost):
+        return f"the peer can no longer serve: {message.reason}"
+    if isinstance(message, Yield):
+        return "the peer has stepped back"
+    return f"the peer hands over: {message.reason}" if message.reason else "the peer hands over"

@@ -5,6 +5,7 @@ Both ends are of one build, so that the messages carry no version. One message i
 
 import msgspec
 
+from haagent.health.weights import Finding
 from haagent.settings import NodeSettings
 
 MAX_PACKET = 1 << 18
@@ -49,6 +50,7 @@ class Setup(msgspec.Struct, tag=True, kw_only=True):
     routers: list[RouterSetup]
     peer: PeerEndpoint | None
     epoch: int
+    findings: tuple[Finding, ...] = ()  # as the checks stand when the guard starts
 
 
 class Core(msgspec.Struct, tag=True, kw_only=True):
@@ -59,6 +61,12 @@ class Core(msgspec.Struct, tag=True, kw_only=True):
     synced: bool
     epoch: int = 0
     reason: str = ""
+
+
+class Findings(msgspec.Struct, tag=True):
+    """What all health checks say now."""
+
+    findings: tuple[Finding, ...]
 
 
 class Order(msgspec.Struct, tag=True):
@@ -147,7 +155,7 @@ class Stopped(msgspec.Struct, tag=True):
     """The shutdown is complete."""
 
 
-ToGuard = Setup | Core | Order | Repair | Shutdown
+ToGuard = Setup | Core | Findings | Order | Repair | Shutdown
 ToControl = Report | RoleChange | Rules | Answer | Line | Stopped
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=float)  # the durations of the config

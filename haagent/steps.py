@@ -5,6 +5,7 @@ from enum import IntEnum
 
 from haagent.control.commands import Failover
 from haagent.effects import Alarm, Effect, NodeRole, Note, Stopped
+from haagent.health import weights
 from haagent.mastership import Mastership
 from haagent.peer.messages import MAX_TEXT, Health, Hello, Lost, Message, Take, Taken, Yield
 from haagent.peer.session import PeerSession
@@ -12,6 +13,7 @@ from haagent.settings import NodeSettings
 
 HANDOVER_LIMIT = 0.2  # seconds that the peer has to take over when it is asked to
 LINGER = 0.003  # seconds that the old master keeps the VIPs after the new one has announced itself
+PREFERENCE_PAUSE = 5.0  # seconds until a healthier peer that did not take over is asked again
 TAKE_GRACE = 0.05  # seconds during which advertisements that the old master had under way are not believed
 
 
@@ -31,6 +33,7 @@ class AfterHandover(IntEnum):
     BACKUP = 0
     FAULT = 1
     STOPPED = 2
+    LESS_HEALTHY = 3  # BACKUP; unlike after a switchover it may preempt once it is well again
 
 
 @dataclass(slots=True)
@@ -57,6 +60,9 @@ class NodeSteps:
         self._handover: Handover | None = None
         self._grace_until = 0.0
         self._silence_reported = False
+        self._findings: tuple[weights.Finding, ...] = ()
+        self._ask_again = 0.0
+        self._forced = False  # an operator wants this node in spite of its checks, as they are now
         self._strangers: set[int] = set()
         self._stopped = False
 
@@ -69,7 +75,9 @@ class NodeSteps:
             return f"link {', '.join(down)} is down"
         if self._core is CoreState.DEAD:
             return "the SIP core is not running"
-        return "the SIP core is not ready" if self._core is CoreState.STARTING else None
+        if self._core is CoreState.STARTING:
+            return "the SIP core is not ready"
+        return weights.fault(self._findings)
 
     def _health(self) -> Health:
         own = self._own
@@ -77,7 +85,8 @@ class NodeSteps:
         role = NodeRole.BACKUP if letting_go else own.role  # the VIPs linger, but the claim is the peer's
         ready = self._fault() is None and role in (NodeRole.MASTER, NodeRole.BACKUP)
         priority = min(router.priority for router in own.routers.values())
-        return Health(role, own.epoch, priority, ready, ready and self._core >= CoreState.SYNCED)
+        synced = ready and self._core >= CoreState.SYNCED
+        return Health(role, own.epoch, priority, ready, synced, penalty=own.penalty(self._findings))
 
     def _hello(self) -> Hello:
         health = self._health()
@@ -89,6 +98,7 @@ class NodeSteps:
             priority=health.priority,
             ready=health.ready,
             synced=health.synced,
+            penalty=health.penalty,
         )
 
     def _peer_can_take(self, now: float, *, synced: bool = False) -> bool:
@@ -122,6 +132,8 @@ class NodeSteps:
             return "the peer cannot be asked: the peer channel is not up"
         if not self._peer_can_take(now, synced=True):
             return f"the peer does not stand by in sync: {_state(self._peer.known)}"
+        if self._peer.known is not None and _is_healthier(self._health(), self._peer.known):
+            return "the peer is less healthy and would hand back at once (there: failover --force)"
         return None
 
     def _refuse_failover(self, command: Failover, now: float) -> str | None:
@@ -144,6 +156,9 @@ class NodeSteps:
         lines = [f"{self._own.role}, epoch {self._own.epoch}: {self._own.reason}"]
         fault = self._fault()
         lines.append(f"cannot serve: {fault}" if fault else f"can serve; SIP core: {self._core.name.lower()}")
+        lines += [self._arithmetic(name) for name in self._own.routers if self._findings]
+        if (isolated := weights.isolation(self._findings)) is not None:
+            lines.append(f"does not claim the VIPs by election: {isolated}")
         if self._handover is not None:
             lines.append(f"handing over: {self._handover.reason}")
         if self._is_behind_a_living_peer(now):
@@ -154,12 +169,19 @@ class NodeSteps:
             lines.append(f"{name}: {router.state.name}, priority {router.priority}, a master was heard {ago}")
         return lines
 
+    def _arithmetic(self, router: str) -> str:
+        """How the effective priority comes about."""
+        base = self._own.settings[router].priority
+        shares = weights.shares(base, router, self._findings)
+        terms = "".join(f" {'-' if share < 0 else '+'} {abs(share)} (check {name})" for name, share in shares)
+        return f"{router}: priority {base}{terms} = {self._own.routers[router].priority}"
+
     # Moves
 
     def _take(self, reason: str, now: float) -> list[Effect]:
         """Become master with an epoch above all that are known, and tell the peer."""
         self._handover = None
-        self._silence_reported = False
+        self._silence_reported = self._forced = False
         self._grace_until = now + min(TAKE_GRACE, self._own.interval)
         effects = self._own.take(now, reason)
         return [*effects, *self._say(Taken(self._own.epoch)), *self._beat(now)]
@@ -207,8 +229,28 @@ class NodeSteps:
             return [alarm, *self._fail(handover.reason, now)]
         return [alarm]
 
+    def _prefer_healthier(self, now: float) -> list[Effect]:
+        """A peer with better checks, and so a higher priority, takes over first; then we let go.
+
+        This holds without preemption too: it keeps a node that is back from disturbing one that is well.
+        """
+        known = self._peer.known if self._peer is not None else None
+        if not self._own.owns_vip or self._handover is not None or self._forced or known is None:
+            return []
+        mine = self._health()
+        if (
+            now < self._ask_again
+            or not _is_healthier(known, mine)
+            or not self._peer_can_take(now, synced=True)
+        ):
+            return []
+        self._ask_again = now + PREFERENCE_PAUSE
+        told = f"{weights.failed(self._findings)} (priority {mine.priority} here, {known.priority} there)"
+        take = Take(self._own.epoch, told[:MAX_TEXT])
+        return self._hand_over(AfterHandover.LESS_HEALTHY, f"the peer is healthier: {told}", take, now)
+
     def _reconsider(self, now: float) -> list[Effect]:
-        """A link or the SIP core has changed."""
+        """A link, the SIP core or a check of weight 0 has changed."""
         role, fault = self._own.role, self._fault()
         if role is NodeRole.FAULT and fault is None:
             return [*self._own.join(now, f"fault over: {self._own.reason}"), *self._beat(now)]
@@ -259,6 +301,11 @@ class NodeSteps:
 
     def _beat(self, now: float) -> list[Effect]:
         return self._peer.beat(self._health(), now) if self._peer is not None else []
+
+
+def _is_healthier(one: Hello | Health, other: Hello | Health) -> bool:
+    """A greater priority alone is no reason: it must come from checks."""
+    return one.priority > other.priority and one.penalty < other.penalty
 
 
 def _state(known: Hello | None) -> str:

@@ -23,6 +23,7 @@ class Hello(_Message, tag="HELLO", frozen=True):
     priority: int
     ready: bool
     synced: bool
+    penalty: int = 0
 
 
 class Health(_Message, tag="HEALTH", frozen=True):
@@ -30,15 +31,17 @@ class Health(_Message, tag="HEALTH", frozen=True):
 
     role: NodeRole
     epoch: int
-    priority: int
+    priority: int  # effective
     ready: bool
     synced: bool
+    penalty: int = 0  # how much of its priority failed checks have cost
 
 
 class Take(_Message, tag="TAKE", frozen=True):
     """From the master: take over now, I let go when you have."""
 
     epoch: int
+    reason: str = ""
 
 
 class Taken(_Message, tag="TAKEN", frozen=True):

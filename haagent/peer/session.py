@@ -191,4 +191,5 @@ class PeerSession:
                 said.priority,
                 said.ready,
                 said.synced,
+                said.penalty,
             )

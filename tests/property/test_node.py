@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from haagent.control.commands import Failover, Switchover
 from haagent.effects import NodeRole
+from haagent.health.check import Verdict
+from haagent.health.weights import Finding
 from haagent.node import CoreState
 from haagent.steps import LINGER
 from tests.kit.node_pair import Host, Pair, running
@@ -57,6 +59,22 @@ def core_comes(lan: Pair, host: Host) -> None:
         lan.command(host, host.node.on_core(CoreState.SYNCED, lan.now))
 
 
+def weighed_check_fails(lan: Pair, host: Host) -> None:
+    if host.runs:
+        failed = Finding("redis", Verdict.DOWN, -50, reason="connection refused")
+        lan.command(host, host.node.on_findings([failed], lan.now))
+
+
+def vital_check_fails(lan: Pair, host: Host) -> None:
+    if host.runs:
+        lan.command(host, host.node.on_findings([Finding("options", Verdict.DOWN)], lan.now))
+
+
+def checks_are_well(lan: Pair, host: Host) -> None:
+    if host.runs:
+        lan.command(host, host.node.on_findings([Finding("redis", Verdict.UP, -50)], lan.now))
+
+
 def link_down(lan: Pair, host: Host) -> None:
     if host.runs:
         lan.command(host, host.node.on_link("eth0", False, lan.now))
@@ -81,6 +99,7 @@ def heal(lan: Pair, _host: Host) -> None:
 
 Fault = Callable[[Pair, Host], None]
 IN_ONE_PIECE: list[Fault] = [switchover, failover, kill, power, freeze, back, core_dies, core_comes]
+IN_ONE_PIECE += [weighed_check_fails, vital_check_fails, checks_are_well]
 ANYTHING = [*IN_ONE_PIECE, link_down, link_up, cut_lan, cut_path, heal]
 
 times = st.sampled_from([0.0, 0.0001, 0.001, 0.004, 0.02, 0.05, 0.11, 0.4, 2.5])
@@ -103,6 +122,7 @@ def mend(lan: Pair) -> None:
         back(lan, host)
         link_up(lan, host)
         core_comes(lan, host)
+        checks_are_well(lan, host)
 
 
 @settings(max_examples=60, deadline=None)

@@ -99,7 +99,7 @@ def test_what_an_authenticated_peer_of_another_version_says_is_skipped() -> None
     for body in (b"", b"\xc1", msgspec.msgpack.encode(["NEW", 1]), msgspec.msgpack.encode(["TAKE"])):
         with pytest.raises(PeerProtocolError):
             decode(body)
-    assert decode(msgspec.msgpack.encode(["TAKE", 5, "a field of a later version"])) == Take(5)
+    assert decode(msgspec.msgpack.encode(["TAKE", 5, "why", "a field of a later version"])) == Take(5, "why")
     assert decode(encode(HEALTH)) == HEALTH
 
 
