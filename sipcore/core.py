@@ -130,8 +130,10 @@ class SipCore:
             self.layer.on_transport_error(data, now)
 
     def on_flow_closed(self, hop: Hop, now: float) -> None:
-        """The connection `hop.flow` has ended, whoever ended it."""
+        """The connection `hop.flow` has ended, whoever ended it; `hop` is its peer, or an alias of it."""
         self.location.on_flow_closed(hop.flow, now)
+        if self._is_master:
+            self.layer.on_flow_closed(hop, now)
 
     def take(self) -> list[Send]:
         """What is to be sent now, in order; it is yours."""

@@ -130,18 +130,29 @@ class AorRecord:
         return live
 
     def targets(self, now: float) -> list[Binding]:
-        """Contacts to try, in the order of `live`: one flow of each instance, RFC 5626 section 7."""
+        """Contacts that can be reached, in the order of `live`; of one instance that may be several flows."""
         found = [binding for binding in self.bindings.values() if binding.is_reachable(now)]
         if len(found) > 1:
             found.sort(key=_order)
-            flows = {b.instance: b for b in sorted(found, key=_age) if b.reg_id}
-            found = [b for b in found if not b.reg_id or flows[b.instance] is b]
         return found
 
     @property
     def next_expiry(self) -> float:
         """When the first binding or tombstone ends."""
         return min(binding.expires_at for binding in self.bindings.values())
+
+
+def by_instance(bindings: list[Binding]) -> list[list[Binding]]:
+    """The flows of each that is to ring, the one that registered last first, RFC 5626 section 7."""
+    if not any(binding.reg_id for binding in bindings):
+        return [[binding] for binding in bindings]
+    flows: dict[bytes, list[Binding]] = {}
+    for binding in sorted(bindings, key=_age, reverse=True):
+        if binding.reg_id:
+            flows.setdefault(binding.instance, []).append(binding)
+    return [
+        flows[b.instance] if b.reg_id else [b] for b in bindings if not b.reg_id or flows[b.instance][0] is b
+    ]
 
 
 def _order(binding: Binding) -> tuple[float, float]:

@@ -35,12 +35,12 @@ class Branch:
 
     __slots__ = (
         "breadth", "cancel", "candidate", "candidates", "context", "data", "edits", "expires_at", "given_up",
-        "hop", "id", "index", "received", "route", "state", "status", "tx", "uri",
+        "hop", "id", "index", "received", "route", "spare", "state", "status", "tx", "uri",
     )  # fmt: skip
 
     def __init__(self, context: "ResponseContext | None", target: Target) -> None:
         self.context = context
-        self.uri, self.route, self.received, _ = target
+        self.uri, self.route, self.received, _, self.spare = target
         self.edits: list[HeaderEdit] | None = None  # for this copy alone
         self.breadth = 0  # Max-Breadth of this copy, RFC 5393; 0: not written
         self.id = b""  # branch parameter of our Via
@@ -59,6 +59,17 @@ class Branch:
     def change_header(self, name: bytes, value: bytes) -> None:
         """Give the first line of that header another value in this copy, or add it."""
         self.edits = [*(self.edits or ()), HeaderEdit(Change.REPLACE, name, value)]
+
+    def next_flow(self) -> bool:
+        """Go on to another flow of the same instance; False when there is none."""
+        if not self.spare:
+            return False
+        self.uri, self.route, self.received, *_ = self.spare[0]
+        self.spare = self.spare[1:]
+        self.index += 1
+        self.hop = self.candidate = None
+        self.candidates = []
+        return True
 
     def located(self, candidates: list[Candidate], now: float) -> None:
         """The resolver has found where the target is."""

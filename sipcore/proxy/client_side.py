@@ -108,7 +108,12 @@ class ClientSide:
         if self.call.branch_route and not services.routes.on_branch(self.call, branch):
             settle(branch, 480)
             self.consider(480, b"")
-        elif services.sending.locate(self.call, branch, now):
+        else:
+            self._locate(branch, now)
+
+    def _locate(self, branch: Branch, now: float) -> None:
+        services = self.services
+        if services.sending.locate(self.call, branch, now):
             self._send(branch, now)
         else:
             branch.expires_at = now + services.layer.timers.b
@@ -123,7 +128,9 @@ class ClientSide:
         assert branch.hop is not None
         branch.state = CALLING
         branch.tx = services.layer.request(branch.data, branch.hop, now, branch, branch=branch.id)
-        wait = self.call.fr_timer or (services.settings.failover if branch.candidates else 0.0)
+        wait = self.call.fr_timer or (
+            services.settings.failover if branch.candidates or branch.spare else 0.0
+        )
         if wait:
             branch.expires_at = now + wait
         elif self.is_invite:
@@ -133,10 +140,28 @@ class ClientSide:
         """Its address has failed: send it to the next one, if there is one."""
         if branch.cancel is not Cancel.NO or branch.given_up or not self.services.sending.again(branch, now):
             return False
-        if branch.tx is not None:
-            branch.tx.context = None
+        self._let_go(branch)
         self._send(branch, now)
         return branch.state is not FINAL
+
+    def try_flow(self, branch: Branch, now: float) -> bool:
+        """Its flow has failed: send it over another one of the same instance, RFC 5626 section 7."""
+        if branch.cancel is not Cancel.NO or branch.given_up or not branch.next_flow():
+            return False
+        self._let_go(branch)
+        branch.state = CALLING
+        self._locate(branch, now)
+        return branch.state is not FINAL
+
+    def try_elsewhere(self, branch: Branch, now: float) -> bool:
+        """Nobody was reached: the next address, else another flow."""
+        return self.try_next(branch, now) or self.try_flow(branch, now)
+
+    @staticmethod
+    def _let_go(branch: Branch) -> None:
+        if branch.tx is not None:
+            branch.tx.context = None
+            branch.tx = None
 
     # Cancel
 
@@ -183,7 +208,7 @@ class ClientSide:
             self.cancel(branch, now)
             return
         tx = branch.tx
-        if branch.state is CALLING and self.try_next(branch, now):
+        if branch.state is CALLING and self.try_elsewhere(branch, now):
             if tx is not None:
                 tx.drop()
             return

@@ -1,10 +1,9 @@
 """Sans-IO: which targets are tried together and which one after the other, RFC 3261 section 16.6."""
 
-from collections.abc import Iterable
 from itertools import groupby
 from typing import NamedTuple
 
-from sipcore.location.binding import Binding
+from sipcore.location.binding import Binding, by_instance
 from sipcore.proxy.listeners import SECURE_TRANSPORTS
 from sipcore.transport.layer import Hop
 
@@ -16,14 +15,24 @@ class Target(NamedTuple):
     route: tuple[bytes, ...] = ()
     received: Hop | None = None  # NAT binding or flow: goes before what the URI says
     q: float = 1.0
+    spare: tuple["Target", ...] = ()  # other flows of the same instance, RFC 5626: if this one has failed
 
 
-def targets_of(bindings: Iterable[Binding], *, secure: bool) -> list[Target]:
+def targets_of(bindings: list[Binding], *, secure: bool) -> list[Target]:
     """The contacts of an address-of-record as targets, in the same order; `secure`: for a sips URI.
 
     RFC 5630: a sips URI reaches sips contacts only; a sip URI reaches them as sip, over the
-    connection that they have.
+    connection that they have. RFC 5626 section 7: one flow of each instance, the others are its spare ones.
     """
+    if len(bindings) == 1:
+        return _flows(bindings, secure=secure)
+    found = (_flows(flows, secure=secure) for flows in by_instance(bindings))
+    return [
+        flows[0]._replace(spare=tuple(flows[1:])) if len(flows) > 1 else flows[0] for flows in found if flows
+    ]
+
+
+def _flows(bindings: list[Binding], *, secure: bool) -> list[Target]:
     targets = [Target(b.uri, b.path, b.received, b.q) for b in bindings]
     if secure:
         return [target for target in targets if _is_secure(target)]

@@ -69,6 +69,8 @@ class ResponseContext(ClientSide):
             self._on_provisional(branch, response, now)
             return
         first = branch.state is not FINAL
+        if status == 430 and first and self.try_flow(branch, now):
+            return
         settle(branch, status)
         if status < 300:
             self._on_success(branch, response, now)
@@ -87,14 +89,14 @@ class ResponseContext(ClientSide):
 
     def on_timeout(self, branch: Branch, now: float) -> None:
         """No response in time: as if a 408 had come, section 16.8."""
-        if branch.state is not FINAL and not (branch.state is CALLING and self.try_next(branch, now)):
+        if branch.state is not FINAL and not (branch.state is CALLING and self.try_elsewhere(branch, now)):
             settle(branch, 408)
             self.consider(408, b"")
             self.step(now)
 
     def on_transport_error(self, branch: Branch, now: float) -> None:
         """It could not be sent: as if a 503 had come, section 16.9; RFC 5626 section 5.3.1 for a flow."""
-        if branch.state is FINAL or self.try_next(branch, now):
+        if branch.state is FINAL or self.try_elsewhere(branch, now):
             return
         status = 503
         if branch.received is not None and branch.received.flow:
@@ -200,7 +202,9 @@ class ResponseContext(ClientSide):
         if not self.is_invite:
             branch.expires_at = inf  # it lives: timer F ends it
             return  # RFC 4320 section 4.1: nothing but 100, and that in its time
-        if branch.cancel is Cancel.NO and (status > 100 or self.call.fr_timer or branch.candidates):
+        if branch.cancel is Cancel.NO and (
+            status > 100 or self.call.fr_timer or branch.candidates or branch.spare
+        ):
             branch.expires_at = now + self.services.settings.timer_c  # 2
         if status == 100:  # 5: hop by hop
             return

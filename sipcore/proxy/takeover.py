@@ -48,7 +48,7 @@ class Takeover:
             record.best_status = context.best_status
             record.best = context.best
             record.branches = [_wire_branch(branch, now) for branch in context.branches]
-            record.groups = [[WireTarget(*target) for target in group] for group in context.groups]
+            record.groups = [[_wire_target(target) for target in group] for group in context.groups]
             record.no_answer_in = _remaining(context.no_answer_at, now)
             record.call = _wire_call(context.call)
             record.challenges = context.challenges
@@ -86,7 +86,7 @@ class Takeover:
             self._proxy.routes.on_failure(context.call)
 
     def _resume_context(self, context: ResponseContext, record: WireTransaction, now: float) -> None:
-        context.groups = [[Target(t.uri, t.route, t.received, t.q) for t in group] for group in record.groups]
+        context.groups = [[*_targets(group)] for group in record.groups]
         context.answered = record.answered
         context.cancelled = record.cancelled
         context.timed_out = record.timed_out
@@ -100,7 +100,7 @@ class Takeover:
         context.arm()
 
     def _resume_branch(self, context: ResponseContext, wire: WireBranch, now: float) -> None:
-        branch = Branch(context, Target(wire.uri, wire.route, wire.received))
+        branch = Branch(context, Target(wire.uri, wire.route, wire.received, spare=_targets(wire.spare)))
         branch.id, branch.data, branch.hop = wire.id, wire.data, wire.hop
         branch.index, branch.breadth = wire.index, wire.breadth
         branch.candidates = [Candidate(*candidate) for candidate in wire.candidates]
@@ -181,6 +181,17 @@ def _wire_branch(branch: Branch, now: float) -> WireBranch:
         candidates=[*branch.candidates],
         breadth=branch.breadth,
         edits=[*(branch.edits or ())],
+        spare=[_wire_target(target) for target in branch.spare],
+    )
+
+
+def _wire_target(target: Target) -> WireTarget:
+    return WireTarget(*target[:4], [_wire_target(spare) for spare in target.spare])
+
+
+def _targets(wires: list[WireTarget]) -> tuple[Target, ...]:
+    return tuple(
+        [Target(wire.uri, wire.route, wire.received, wire.q, _targets(wire.spare)) for wire in wires]
     )
 
 

@@ -21,6 +21,7 @@ from sipcore.transport.layer import Hop, Send, default_port, may_answer, receive
 __all__ = ["ClientTransaction", "ServerTransaction", "TransactionLayer", "TransactionUser"]
 
 Observer = Callable[[ServerTransaction, float], None]
+Address = tuple[str, int]
 _OUR_BRANCH = re.compile(rb"\r\nVia: [^\r]*?;branch=([^;, \t\r]++)")
 RETRY_AFTER = 5  # seconds, when there are too many transactions
 
@@ -55,6 +56,7 @@ class TransactionLayer:
         self.traffic = Traffic()
         self.servers: dict[bytes, ServerTransaction] = {}
         self.clients: dict[bytes, ClientTransaction] = {}
+        self._connected: dict[Address, dict[bytes, ClientTransaction]] = {}  # those that use a connection
 
     user: TransactionUser
     _INVITE_OF: ClassVar[dict[bytes, bytes]] = {b"ACK": b"INVITE"}
@@ -89,7 +91,7 @@ class TransactionLayer:
         else:
             tx = NonInviteClient(self, key, hop, method=method, data=data)
         tx.context = context
-        self.clients[key] = tx
+        self._add_client(tx)
         tx.start(now)
         return tx
 
@@ -113,7 +115,7 @@ class TransactionLayer:
         key = client_key(top_branch(data), b"INVITE")
         tx = InviteClient(self, key, hop, data=data, state=state)
         tx.context = context
-        self.clients[key] = tx
+        self._add_client(tx)
         return tx
 
     def on_transport_error(self, data: bytes, now: float) -> None:
@@ -130,6 +132,19 @@ class TransactionLayer:
         if tx is not None:
             tx.on_transport_error(now)
 
+    def on_flow_closed(self, hop: Hop, now: float) -> None:
+        """A connection has ended: what waits for an answer over it has failed, section 8.1.3.1.
+
+        Who rings already goes on: its answer may come over a new connection.
+        """
+        waiting = self._connected.get((hop.host, hop.port))
+        for tx in list(waiting.values()) if waiting is not None else ():
+            used = tx.hop
+            if used.transport != hop.transport:
+                continue
+            if used.flow == hop.flow or (not used.flow and used.name in ("", hop.name)):
+                tx.on_transport_error(now)
+
     def drop_at(self, tx: Transaction, at: float) -> None:
         """End a transaction that nobody waits for any more at this time."""
         self.wheel.schedule(at, lambda _: tx.drop())
@@ -145,12 +160,27 @@ class TransactionLayer:
         table = self.servers if isinstance(tx, ServerTransaction) else self.clients
         if table.get(tx.key) is tx:
             del table[tx.key]
+            if tx.reliable and table is self.clients:
+                self._forget_connected(tx)
         tx.context = None  # breaks the circle of transaction and user: the cyclic collector is off
 
     def moved(self, tx: ServerTransaction, now: float) -> None:
         """Called by an INVITE server transaction after each step."""
         if self.observer is not None:
             self.observer(tx, now)
+
+    def _add_client(self, tx: ClientTransaction) -> None:
+        self.clients[tx.key] = tx
+        if tx.reliable:
+            self._connected.setdefault((tx.hop.host, tx.hop.port), {})[tx.key] = tx
+
+    def _forget_connected(self, tx: Transaction) -> None:
+        address = tx.hop.host, tx.hop.port
+        waiting = self._connected.get(address)
+        if waiting is not None:
+            waiting.pop(tx.key, None)
+            if not waiting:
+                del self._connected[address]
 
     def _receive_request(self, request: Request, source: Hop, now: float) -> None:
         method = request.method

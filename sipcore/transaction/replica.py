@@ -29,6 +29,7 @@ class WireTarget(msgspec.Struct, array_like=True, gc=False):
     route: tuple[bytes, ...]
     received: Hop | None
     q: float
+    spare: list["WireTarget"] = []
 
 
 class WireBranch(msgspec.Struct, array_like=True, gc=False):
@@ -50,6 +51,7 @@ class WireBranch(msgspec.Struct, array_like=True, gc=False):
     candidates: list[tuple[str, int, str, str]] = []
     breadth: int = 0
     edits: list[WireEdit] = []
+    spare: list[WireTarget] = []
 
 
 class WireCall(msgspec.Struct, array_like=True, gc=False):

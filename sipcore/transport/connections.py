@@ -185,6 +185,12 @@ class ConnectionTable(Generic[C]):
         """The connection to send over: the flow itself, else one that leads there."""
         return (self._connections.get(hop.flow) if hop.flow else None) or self._by_peer.get(key_of(hop))
 
+    def hops(self, connection: C) -> list[Hop]:
+        """What leads to it: its flow, first of all, and the addresses that it is an alias for."""
+        hop = connection.flow.hop
+        ports = dict.fromkeys(key[2] for key in self._keys.get(hop.flow, ()))
+        return [hop, *(hop._replace(port=port) for port in ports if port != hop.port)]
+
     def overdue(self, now: float) -> list[tuple[C, Ending]]:
         """Those that have used up their time."""
         limits = self.limits

@@ -121,11 +121,13 @@ class Streams:
 
     def on_ended(self, connection: Connection, ending: Ending, unsent: list[tuple[bytes, Hop]]) -> None:
         """Forget it; what waited for it comes back."""
+        hops = self.table.hops(connection)
         if not self.table.remove(connection, ending) or ending is Ending.OURS:
             return
         for data, hop in unsent:
             self._events.on_unsent(data, hop)
-        self._events.on_flow_closed(connection.flow.hop)
+        for hop in hops:
+            self._events.on_flow_closed(hop)
 
     # Accepting
 
