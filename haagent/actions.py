@@ -29,6 +29,7 @@ from haagent.pipe import Setup
 from haagent.reporter import Phases, Reporter
 from haagent.vip.lease import open_rules
 from haagent.vip.manager import VipManager
+from haagent.vrrp.advertiser import Advertiser
 from haagent.vrrp.socket import FrameSocket
 
 NONCE_BYTES = 32
@@ -42,7 +43,9 @@ class Actions:
         self._reporter = reporter
         self._peer = peer
         self._frames = {router.interface: FrameSocket(router.interface) for router in setup.routers}
-        self._routers = {router.name: router for router in setup.routers}
+        self._advertisers = {
+            router.name: Advertiser(router, self._frames[router.interface]) for router in setup.routers
+        }
         route = RouteSocket()
         rules = open_rules(setup, alarm=reporter.alarm, flip=reporter.rules)
         self.vips = {
@@ -119,8 +122,7 @@ class Actions:
         return [effect for link_input in inputs for effect in self._on_peer(link_input, now)]
 
     def _advertise(self, effect: SendAdvertisement) -> Iterable[Effect]:
-        router = self._routers[effect.router]
-        if self._frames[router.interface].send(router.adverts[effect.priority]):
+        if self._advertisers[effect.router].send(effect.priority):
             self._reporter.count(effect.router, "advertisements_sent")
         return ()
 

@@ -1,5 +1,7 @@
 """Sans-IO: what a node makes of VRRP: advertisements, strangers, elections and reasons not to take over."""
 
+from ipaddress import ip_address
+
 from haagent.effects import Alarm, Effect, NodeRole, Note, SendAdvertisement
 from haagent.health import weights
 from haagent.steps import NodeSteps
@@ -70,8 +72,7 @@ class NodeElection(NodeSteps):
         if advert.source in self._strangers or len(self._strangers) >= MAX_STRANGERS:
             return []
         self._strangers.add(advert.source)
-        source = ".".join(str(octet) for octet in advert.source.to_bytes(4, "big"))
-        return [Alarm(f"{source} advertises VRID {advert.vrid} and is not the peer")]
+        return [Alarm(f"{ip_address(advert.source)} advertises VRID {advert.vrid} and is not the peer")]
 
     def _run_routers(self, now: float) -> list[Effect]:
         """The timers that are due: advertise, or be elected unless there is a reason not to."""

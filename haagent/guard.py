@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import time
+from ipaddress import ip_address
 from typing import Any
 
 from haagent import realtime
@@ -21,7 +22,7 @@ from haagent.peer.link import PeerLink
 from haagent.pipe import MAX_PACKET, Core, Findings, Order, Repair, Setup, Shutdown, ToGuard, decode_to_guard
 from haagent.reporter import Reporter
 from haagent.vrrp.packet import AdvertisementReader, Discard
-from haagent.vrrp.socket import VrrpSocket
+from haagent.vrrp.socket import ReceivingSocket, open_vrrp
 
 
 class Guard:
@@ -115,7 +116,7 @@ class Guard:
             for ready in writable:
                 self._actions.on_peer(self._peer.on_writable(ready, now), now)
 
-    def _on_vrrp(self, ready: VrrpSocket, now: float) -> None:
+    def _on_vrrp(self, ready: ReceivingSocket, now: float) -> None:
         reader, names = self._vrrp[ready]
         for packet in ready.read():
             advert = reader.read(packet)
@@ -183,14 +184,17 @@ class Guard:
             self._core = -1
 
     def _listen(self, setup: Setup) -> None:
-        """One VRRP socket for each interface."""
+        """One VRRP socket for each interface and source address (so also for each family)."""
         self._interfaces = {router.index: router.interface for router in setup.routers}
-        self._vrrp: dict[VrrpSocket, tuple[AdvertisementReader, dict[int, str]]] = {}
-        for index, interface in self._interfaces.items():
-            here = [router for router in setup.settings.routers if router.interface == interface]
-            names = {router.vrid: router.name for router in here}
-            reader = AdvertisementReader(names, here[0].address)
-            self._vrrp[VrrpSocket(interface, index)] = reader, names
+        self._vrrp: dict[ReceivingSocket, tuple[AdvertisementReader, dict[int, str]]] = {}
+        vrids = {router.name: router.vrid for router in setup.settings.routers}
+        for index, source in dict.fromkeys((router.index, router.source) for router in setup.routers):
+            here = [router for router in setup.routers if (router.index, router.source) == (index, source)]
+            terms = {vrids[router.name]: router.terms for router in here}
+            own = ip_address(source)
+            reader = AdvertisementReader(terms, own.packed)
+            listening = open_vrrp(own.version, here[0].interface, index)
+            self._vrrp[listening] = reader, {vrids[router.name]: router.name for router in here}
             for router in here:
                 self._reporter.watch(router.name, self._actions.vips[router.name], reader)
 

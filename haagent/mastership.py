@@ -33,6 +33,7 @@ class Mastership:
                 priority=router.priority,
                 address=router.address,
                 interval=router.interval,
+                version=router.version,
                 preempt=router.preempt,
                 two_node=two_node,
             )

@@ -230,7 +230,7 @@ class Node(NodeElection):
     def _on_second_master(self, said: Hello | Health, now: float) -> list[Effect]:
         if self._handover is not None:
             return self._peer_has_taken(said.epoch, now) if said.epoch > self.epoch else []
-        address = max(self._peer.known.addresses, default=0) if self._peer and self._peer.known else 0
+        address = max(self._peer.known.sources, default=0) if self._peer and self._peer.known else 0
         mine = max(router.address for router in self._own.routers.values())
         theirs = (said.epoch, said.priority, address)
         if theirs > (self.epoch, self._health().priority, mine):

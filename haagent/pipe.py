@@ -7,6 +7,8 @@ import msgspec
 
 from haagent.health.weights import Finding
 from haagent.settings import NodeSettings
+from haagent.vrrp.packet import Terms
+from haagent.vrrp.pdu import Template
 
 MAX_PACKET = 1 << 18
 
@@ -28,7 +30,9 @@ class RouterSetup(msgspec.Struct, kw_only=True):
     strategy: str
     backend: str
     lease: float | None
-    adverts: dict[int, bytes]  # Ethernet frames by priority
+    source: str
+    adverts: list[Template]  # the frame to the group, or a packet for each unicast peer
+    terms: Terms
     announcements: list[bytes]
     addresses: list[AddressSetup]
     foreign: list[str]  # VIPs that somebody else has configured: never removed

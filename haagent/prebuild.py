@@ -2,41 +2,49 @@
 
 from pathlib import Path
 
-from haagent.config import AgentConfig, PeerConfig, VirtualRouterConfig
+from haagent.config import AgentConfig, IPAddress, PeerConfig, VirtualRouterConfig
 from haagent.errors import ConfigError
 from haagent.host import Interface, address_messages
 from haagent.pipe import AddressSetup, PeerEndpoint, RouterSetup, Setup
 from haagent.settings import node_settings
-from haagent.vrrp.frames import build_frames
+from haagent.vrrp.frames import Sender, announce, multicast, unicast
+from haagent.vrrp.packet import Terms
+from haagent.vrrp.pdu import PASSWORD_SIZE
+from haagent.vrrp.router import PRIORITY_OWNER
 
 MIN_KEY_BYTES = 16
 
 
 def build_setup(config: AgentConfig, interfaces: dict[str, Interface]) -> Setup:
     """The guard's first message, for a config that fits the host."""
-    primary = {name: there.primary for name, there in interfaces.items() if there.primary is not None}
+    sources = {router.name: _source(router, interfaces) for router in config.virtual_router}
     key = _read_key(config.peer) if config.peer is not None else None
     return Setup(
-        settings=node_settings(config, primary, key),
-        routers=[_router(router, interfaces[router.interface]) for router in config.virtual_router],
+        settings=node_settings(config, sources, key),
+        routers=[
+            _router(router, interfaces[router.interface], sources[router.name])
+            for router in config.virtual_router
+        ],
         peer=_endpoint(config.peer) if config.peer is not None else None,
         epoch=0,
     )
 
 
-def _router(router: VirtualRouterConfig, where: Interface) -> RouterSetup:
-    assert where.primary is not None  # checked against the host
+def _router(router: VirtualRouterConfig, where: Interface, source: IPAddress) -> RouterSetup:
     vips = [vip.ip for vip in router.vips]
-    frames = build_frames(
+    password = _read_password(router)
+    sender = Sender(
         vrid=router.vrid,
-        priorities=[router.priority],
+        version=router.version,
         interval=router.advert_interval,
         mac=where.mac,
-        source=where.primary,
+        source=source,
         vips=vips,
         style=router.checksum,
+        password=password,
     )
     present = {address.ip for address in where.addresses}
+    is_ipv6 = router.family == 6
     return RouterSetup(
         name=router.name,
         interface=router.interface,
@@ -44,11 +52,49 @@ def _router(router: VirtualRouterConfig, where: Interface) -> RouterSetup:
         strategy=router.strategy,
         backend=router.rules,
         lease=float(router.lease) or None,
-        adverts=frames.advertisements,
-        announcements=list(frames.announcements),
+        source=str(source),
+        adverts=[unicast(sender, peer.ip) for peer in router.unicast_peers] or [multicast(sender)],
+        terms=_terms(router, sender),
+        announcements=[frame for vip in vips for frame in announce(vip, where.mac, router=is_ipv6)],
         addresses=[AddressSetup(str(vip), *address_messages(vip, where.index)) for vip in vips],
         foreign=[str(vip) for vip in vips if vip in present],
     )
+
+
+def _terms(router: VirtualRouterConfig, sender: Sender) -> Terms:
+    password = sender.password
+    return Terms(
+        version=router.version,
+        interval=router.advert_interval,
+        password=None if password is None else password.ljust(PASSWORD_SIZE, b"\0"),
+        addresses=frozenset(vip.packed for vip in sender.carried),
+        mismatch=router.vips_mismatch,
+        owner=router.priority == PRIORITY_OWNER,
+        unicast=bool(router.unicast_peers),
+        allowed=frozenset(peer.ip.packed for peer in router.unicast_peers or router.allow),
+        min_ttl=router.min_ttl,
+    )
+
+
+def _source(router: VirtualRouterConfig, interfaces: dict[str, Interface]) -> IPAddress:
+    if router.source is not None:
+        return router.source.ip
+    source = interfaces[router.interface].source(router.family)
+    assert source is not None  # checked against the host
+    return source
+
+
+def _read_password(router: VirtualRouterConfig) -> bytes | None:
+    """In clear on the wire: it keeps a foreign router out by mistake, not by intent."""
+    if router.password_file is None:
+        return None
+    password = _read("virtual_router.password_file", router.password_file)
+    if not 1 <= len(password) <= PASSWORD_SIZE:
+        raise ConfigError(
+            f"virtual_router.password_file: {router.password_file!r} holds {len(password)} bytes,"
+            f" not 1 to {PASSWORD_SIZE} (RFC 2338 section 5.3.10)"
+        )
+    return password
 
 
 def _endpoint(peer: PeerConfig) -> PeerEndpoint:
@@ -56,12 +102,16 @@ def _endpoint(peer: PeerConfig) -> PeerEndpoint:
 
 
 def _read_key(peer: PeerConfig) -> bytes:
-    try:
-        key = Path(peer.key_file).read_bytes().strip()
-    except OSError as error:
-        raise ConfigError(f"peer.key_file: {peer.key_file!r}: {error.strerror}") from error
+    key = _read("peer.key_file", peer.key_file)
     if len(key) < MIN_KEY_BYTES:
         raise ConfigError(
             f"peer.key_file: {peer.key_file!r} holds {len(key)} bytes, at least {MIN_KEY_BYTES}"
         )
     return key
+
+
+def _read(key: str, path: str) -> bytes:
+    try:
+        return Path(path).read_bytes().strip()
+    except OSError as error:
+        raise ConfigError(f"{key}: {path!r}: {error.strerror}") from error

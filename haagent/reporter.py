@@ -148,7 +148,11 @@ class Reporter:
 
     def _discards(self, name: str) -> dict[str, int]:
         discards = self._readers[name].discards
-        return {f"discarded_{reason.value}": count for reason, count in discards.items() if count}
+        mismatches = self._readers[name].mismatches
+        return {
+            **{f"discarded_{reason.value}": count for reason, count in discards.items() if count},
+            **{f"mismatched_{what}": count for what, count in mismatches.items() if count},
+        }
 
     def _peer(self) -> PeerReport | None:
         peer = self._node.peer

@@ -6,9 +6,9 @@ from haagent.netlink import RouteSocket
 from haagent.pipe import Setup
 from haagent.vip.lease import open_rules
 from haagent.vip.manager import VipManager
+from haagent.vrrp.advertiser import Advertiser
+from haagent.vrrp.router import PRIORITY_RELEASE
 from haagent.vrrp.socket import FrameSocket
-
-PRIORITY_RELEASE = 0
 
 
 class Rescue:
@@ -17,14 +17,14 @@ class Rescue:
     def __init__(self, setup: Setup, *, alarm: Callable[[str], object], flip: Callable[[bool], None]) -> None:
         route = RouteSocket()
         rules = open_rules(setup, alarm=alarm, flip=flip)
-        self._frames = {router.name: FrameSocket(router.interface) for router in setup.routers}
-        self._goodbyes = {router.name: router.adverts[PRIORITY_RELEASE] for router in setup.routers}
+        frames = {router.name: FrameSocket(router.interface) for router in setup.routers}
+        self._advertisers = {router.name: Advertiser(router, frames[router.name]) for router in setup.routers}
         self._vips = {
             router.name: VipManager(
                 router,
                 rules=rules,
                 route=route,
-                frames=self._frames[router.name],
+                frames=frames[router.name],
                 alarm=alarm,
             )
             for router in setup.routers
@@ -34,5 +34,5 @@ class Rescue:
         """Whatever the guard had: as a master it says priority 0, so that the backup takes over at once."""
         for name, vips in self._vips.items():
             if say_goodbye:
-                self._frames[name].send(self._goodbyes[name])
+                self._advertisers[name].send(PRIORITY_RELEASE)
             vips.release_all()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from haagent.config import AgentConfig
 
@@ -15,10 +15,16 @@ class RouterSettings:
     vrid: int
     interface: str
     priority: int
-    address: int  # the interface's primary IPv4 address as a number
+    source: str  # the interface's address that our advertisements come from
     interval: float
     preempt: bool
     lease: float | None
+    version: int = 3
+
+    @property
+    def address(self) -> int:
+        """The source as a number: ties are broken on it."""
+        return int(ip_address(self.source))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +46,21 @@ class NodeSettings:
     has_core: bool = False
 
 
-def node_settings(config: AgentConfig, primary: Mapping[str, IPv4Address], key: bytes | None) -> NodeSettings:
-    """Join the configuration with each interface's primary address and the peer's key."""
+def node_settings(
+    config: AgentConfig, sources: Mapping[str, IPv4Address | IPv6Address], key: bytes | None
+) -> NodeSettings:
+    """Join the configuration with the source address of each virtual router and the peer's key."""
     routers = tuple(
         RouterSettings(
             name=router.name,
             vrid=router.vrid,
             interface=router.interface,
             priority=router.priority,
-            address=int(primary[router.interface]),
+            source=str(sources[router.name]),
             interval=router.advert_interval,
             preempt=router.preempt,
             lease=router.lease or None,
+            version=router.version,
         )
         for router in config.virtual_router
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from ipaddress import ip_address
 
 from haagent.control.commands import Failover
 from haagent.effects import Alarm, Effect, NodeRole, Note, Stopped
@@ -90,15 +91,17 @@ class NodeSteps:
 
     def _hello(self) -> Hello:
         health = self._health()
+        sources = [ip_address(router.source) for router in self.settings.routers]
         return Hello(
             node=self.settings.node,
-            addresses=tuple({router.address for router in self.settings.routers}),
+            addresses=tuple({int(ip) for ip in sources if ip.version == 4}),
             role=health.role,
             epoch=health.epoch,
             priority=health.priority,
             ready=health.ready,
             synced=health.synced,
             penalty=health.penalty,
+            addresses6=tuple({ip.packed for ip in sources if ip.version == 6}),
         )
 
     def _peer_can_take(self, now: float, *, synced: bool = False) -> bool:

@@ -28,6 +28,22 @@ class HostInterface:
             None,
         )
 
+    @property
+    def link_local(self) -> ipaddress.IPv6Address | None:
+        """The first link-local IPv6 address that is no /128: the source of an IPv6 virtual router."""
+        return next(
+            (
+                a.ip
+                for a in self.addresses
+                if isinstance(a, ipaddress.IPv6Interface) and a.is_link_local and a.network.prefixlen < 128
+            ),
+            None,
+        )
+
+    def source(self, family: int) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+        """Where the advertisements of this family (4 or 6) come from."""
+        return self.primary if family == 4 else self.link_local
+
 
 def check_against_host(config: AgentConfig, interfaces: Mapping[str, HostInterface]) -> None:
     """Raise ConfigError when the configuration does not fit the host's interfaces (by name)."""
@@ -39,9 +55,15 @@ def check_against_host(config: AgentConfig, interfaces: Mapping[str, HostInterfa
             raise ConfigError(
                 f"{key}.interface: {router.interface!r} is not an interface of this host ({there})"
             )
-        if interface.primary is None:
-            raise ConfigError(f"{key}.interface: {router.interface!r} has no IPv4 address to advertise from")
-        networks = [a.network for a in interface.addresses if not a.ip.is_link_local]
+        if router.source is not None and router.source.ip not in [a.ip for a in interface.addresses]:
+            raise ConfigError(f"{key}.source: {router.source!s} is not an address of {router.interface}")
+        if interface.source(router.family) is None:
+            kind = "IPv4" if router.family == 4 else "link-local IPv6"
+            raise ConfigError(
+                f"{key}.interface: {router.interface!r} has no {kind} address to advertise from"
+            )
+        own_link_local = router.family == 6  # an IPv6 virtual router has a link-local address itself
+        networks = [a.network for a in interface.addresses if own_link_local or not a.ip.is_link_local]
         networks = [network for network in networks if network.prefixlen < network.max_prefixlen]
         for vip in router.vips:
             if not any(vip.ip in network for network in networks):

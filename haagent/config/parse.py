@@ -82,20 +82,20 @@ def _value_at(raw: object, key: str) -> object:
 def _problems(config: AgentConfig) -> Iterator[str]:
     """What no single key shows."""
     names: set[str] = set()
-    vrids: set[tuple[str, int]] = set()
+    vrids: set[tuple[str, int, int]] = set()
     vips: set[str] = set()
     for index, router in enumerate(config.virtual_router):
         key = f"virtual_router[{index}]"
         yield from router_problems(key, router)
         if router.name in names:
             yield f"{key}.name: {router.name!r} is the name of an earlier virtual router"
-        if (router.interface, router.vrid) in vrids:
+        if (router.interface, router.family, router.vrid) in vrids:
             yield f"{key}.vrid: {router.vrid} is used twice on interface {router.interface!r}"
         for vip in router.vips:
             if vip in vips:
                 yield f"{key}.vips: {vip!s} stands there twice"
             vips.add(vip)
         names.add(router.name)
-        vrids.add((router.interface, router.vrid))
+        vrids.add((router.interface, router.family, router.vrid))
     if config.peer is not None:
         yield from peer_problems(config.peer)

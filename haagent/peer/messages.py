@@ -14,7 +14,7 @@ class _Message(msgspec.Struct, array_like=True, tag=True, frozen=True):
 
 
 class Hello(_Message, tag="HELLO", frozen=True):
-    """The first message of each side: who speaks; `addresses` are its VRRP source addresses as numbers."""
+    """The first message of each side: who speaks; `addresses` are its IPv4 sources of VRRP as numbers."""
 
     node: str
     addresses: tuple[int, ...]
@@ -24,6 +24,12 @@ class Hello(_Message, tag="HELLO", frozen=True):
     ready: bool
     synced: bool
     penalty: int = 0
+    addresses6: tuple[bytes, ...] = ()  # link-local sources, packed
+
+    @property
+    def sources(self) -> frozenset[int]:
+        """All its source addresses as numbers."""
+        return frozenset((*self.addresses, *map(int.from_bytes, self.addresses6)))
 
 
 class Health(_Message, tag="HEALTH", frozen=True):

@@ -75,7 +75,7 @@ class PeerSession:
 
     def is_source(self, address: int) -> bool:
         """Whether advertisements from this address are the peer's."""
-        return self.known is not None and address in self.known.addresses
+        return self.known is not None and address in self.known.sources
 
     def note_release(self) -> None:
         """The peer's priority 0 came over VRRP before the channel told."""
@@ -192,4 +192,5 @@ class PeerSession:
                 said.ready,
                 said.synced,
                 said.penalty,
+                self.known.addresses6,
             )

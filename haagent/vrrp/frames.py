@@ -1,11 +1,11 @@
-"""Sans-IO: the Ethernet frames of one virtual router, built by scapy once per change and sent as bytes.
+"""Sans-IO: the packets of one virtual router, built by scapy once per change and sent as bytes.
 
 Deviations from RFC 9568: frames leave from the interface's own MAC address, not from the virtual one (as
-keepalived does by default; clients learn by gratuitous ARP); neighbour advertisements have the router flag
-clear, since a SIP server is a host.
+keepalived does by default; clients learn by gratuitous ARP). The addresses of an IPv4 virtual router may have
+IPv6 addresses beside them that no advertisement names; these are announced with the router flag clear.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
@@ -13,81 +13,79 @@ from typing import Literal
 from scapy.layers.inet import IP
 from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6NDOptDstLLAddr, IPv6
 from scapy.layers.l2 import ARP, Ether
-from scapy.layers.vrrp import VRRPv3
+from scapy.packet import Raw
 
-from haagent.vrrp.packet import PROTOCOL, TTL, checksum
-from haagent.vrrp.timers import centiseconds
+from haagent.vrrp.pdu import (
+    GROUP,
+    GROUP6,
+    PROTOCOL,
+    TTL,
+    VERSION_3,
+    Template,
+    encode,
+    pseudo_header,
+)
 
 Checksum = Literal["rfc5798", "rfc9568"]
+Address = IPv4Address | IPv6Address
 
-GROUP = "224.0.0.18"
 GROUP_MAC = "01:00:5e:00:00:12"  # RFC 1112 section 6.4
+GROUP6_MAC = "33:33:00:00:00:12"  # RFC 2464 section 7
 INTERNETWORK_CONTROL = 0xC0  # as keepalived marks its advertisements
 ALL_NODES = "ff02::1"
 ALL_NODES_MAC = "33:33:00:00:00:01"
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 ZERO_MAC = "00:00:00:00:00:00"
-IP_HEADER_SIZE = 20
 ARP_REQUEST, ARP_REPLY = 1, 2
 
 
-@dataclass(frozen=True, slots=True)
-class FrameSet:
-    """Everything that one virtual router may send."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """A virtual router as its advertisements show it; `source` decides about their family."""
 
-    advertisements: dict[int, bytes]  # by priority; 0 is among them
-    announcements: tuple[bytes, ...]  # gratuitous ARP (both forms) and neighbour advertisements
+    vrid: int
+    interval: float
+    mac: str
+    source: Address
+    vips: Sequence[Address]
+    version: int = VERSION_3
+    style: Checksum = "rfc5798"
+    password: bytes | None = None
+
+    @property
+    def carried(self) -> list[Address]:
+        """Section 5.2.9: one family per packet, an IPv6 link-local address first."""
+        carried = [vip for vip in self.vips if vip.version == self.source.version]
+        return sorted(carried, key=lambda vip: not vip.is_link_local) if self.source.version == 6 else carried
 
 
-def build_frames(
-    *,
-    vrid: int,
-    priorities: Iterable[int],
-    interval: float,
-    mac: str,
-    source: IPv4Address,
-    vips: Sequence[IPv4Address | IPv6Address],
-    style: Checksum = "rfc5798",
-) -> FrameSet:
-    """All frames of a virtual router; priority 0 is added."""
-    carried = [vip for vip in vips if vip.version == 4]  # section 5.2.9: one family per packet
-    advertisements = {
-        priority: advertisement(
-            vrid=vrid, priority=priority, interval=interval, mac=mac, source=source, vips=carried, style=style
+def multicast(sender: Sender) -> Template:
+    """The ADVERTISEMENT to the group, section 5, as an Ethernet frame."""
+    pdu = _pdu(sender)
+    if sender.source.version == 6:
+        ether = Ether(src=sender.mac, dst=GROUP6_MAC)
+        header = IPv6(src=str(sender.source), dst=str(GROUP6), hlim=TTL, tc=INTERNETWORK_CONTROL, nh=PROTOCOL)
+    else:
+        ether = Ether(src=sender.mac, dst=GROUP_MAC)
+        header = IP(
+            src=str(sender.source), dst=str(GROUP), ttl=TTL, tos=INTERNETWORK_CONTROL, proto=PROTOCOL, id=0
         )
-        for priority in {0, *priorities}
-    }
-    announcements = tuple(frame for vip in vips for frame in announce(vip, mac))
-    return FrameSet(advertisements, announcements)
+    head = bytes(ether / header / Raw(pdu))[: -len(pdu)]
+    group = GROUP6 if sender.source.version == 6 else GROUP
+    return Template("", head, pdu, _pseudo(sender, group, len(pdu)))
 
 
-def advertisement(
-    *,
-    vrid: int,
-    priority: int,
-    interval: float,
-    mac: str,
-    source: IPv4Address,
-    vips: Sequence[IPv4Address | IPv6Address],
-    style: Checksum = "rfc5798",
-) -> bytes:
-    """One ADVERTISEMENT to the group, section 5."""
-    vrrp = VRRPv3(
-        vrid=vrid,
-        priority=priority,
-        ipcount=len(vips),
-        adv=centiseconds(interval),
-        addrlist=[str(vip) for vip in vips],
-    )
-    ip = IP(src=str(source), dst=GROUP, ttl=TTL, tos=INTERNETWORK_CONTROL, proto=PROTOCOL, id=0)
-    if style == "rfc9568":  # scapy knows only the form with a pseudo-header
-        vrrp.chksum = 0
-        vrrp.chksum = checksum(bytes(ip / vrrp)[IP_HEADER_SIZE:])
-    return bytes(Ether(src=mac, dst=GROUP_MAC) / ip / vrrp)
+def unicast(sender: Sender, peer: Address) -> Template:
+    """The ADVERTISEMENT to one peer; the kernel finds the way and writes the header."""
+    pdu = _pdu(sender)
+    return Template(str(peer), b"", pdu, _pseudo(sender, peer, len(pdu)))
 
 
-def announce(vip: IPv4Address | IPv6Address, mac: str) -> tuple[bytes, ...]:
-    """What tells every host on the link that the address is now behind this MAC."""
+def announce(vip: Address, mac: str, *, router: bool = False) -> tuple[bytes, ...]:
+    """What tells every host on the link that the address is now behind this MAC.
+
+    `router`: RFC 9568 section 6.4.2 sets the router flag for the addresses of an IPv6 virtual router.
+    """
     address = str(vip)
     if vip.version == 4:
         return (
@@ -97,10 +95,27 @@ def announce(vip: IPv4Address | IPv6Address, mac: str) -> tuple[bytes, ...]:
     frame = (
         Ether(src=mac, dst=ALL_NODES_MAC)
         / IPv6(src=address, dst=ALL_NODES, hlim=255)
-        / ICMPv6ND_NA(tgt=address, R=0, S=0, O=1)
+        / ICMPv6ND_NA(tgt=address, R=int(router), S=0, O=1)
         / ICMPv6NDOptDstLLAddr(lladdr=mac)
     )
     return (bytes(frame),)
+
+
+def _pdu(sender: Sender) -> bytes:
+    return encode(
+        version=sender.version,
+        vrid=sender.vrid,
+        interval=sender.interval,
+        addresses=sender.carried,
+        password=sender.password,
+    )
+
+
+def _pseudo(sender: Sender, destination: Address, length: int) -> bytes:
+    """Version 2 has none (RFC 3768 section 5.3.8), version 3 over IPv4 by configuration."""
+    if sender.source.version == 4 and (sender.version != VERSION_3 or sender.style == "rfc9568"):
+        return b""
+    return pseudo_header(sender.source.packed, destination.packed, length)
 
 
 def _gratuitous_arp(address: str, mac: str, operation: int, target_mac: str) -> bytes:

@@ -1,8 +1,10 @@
 """IO shell: one agent, without peer channel and SIP core, on a host of the laboratory."""
 
+import json
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,7 +24,8 @@ interface = "eth0"
 priority = {priority}
 advert_interval = "{interval_ms:g}ms"
 preempt = {preempt}
-vips = ["{vip}"]
+vips = {vips}
+{extra}
 """
 
 
@@ -30,8 +33,17 @@ class Agent:
     """`haagent run` until the context ends."""
 
     def __init__(
-        self, host: Host, folder: Path, *, priority: int, interval: float, preempt: bool = False
+        self,
+        host: Host,
+        folder: Path,
+        *,
+        priority: int,
+        interval: float,
+        preempt: bool = False,
+        vips: Sequence[str] = (VIP,),
+        extra: str = "",
     ) -> None:
+        """`extra`: more lines of [[virtual_router]]; `{folder}` in it is this agent's own."""
         self._host = host
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -43,7 +55,8 @@ class Agent:
                 priority=priority,
                 interval_ms=interval * 1000,
                 preempt=str(preempt).lower(),
-                vip=VIP,
+                vips=json.dumps(list(vips)),
+                extra=extra.replace("{folder}", str(folder)),
             )
         )
         self._client = ControlClient(folder / "run" / "control.sock")
@@ -68,6 +81,12 @@ class Agent:
             found: dict[str, Any] = self._client.get("/v1/status")
         except AgentUnreachableError:
             return {}
+        return found
+
+    def counters(self) -> dict[str, int]:
+        """What its first virtual router has counted."""
+        routers = self.status().get("routers") or [{"counters": {}}]
+        found: dict[str, int] = routers[0]["counters"]
         return found
 
     def role(self) -> str:

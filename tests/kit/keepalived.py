@@ -3,6 +3,7 @@
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from signal import Signals
 from typing import Self
@@ -11,7 +12,7 @@ from haagent.lab.namespaces import Host, signal_all, stop
 from haagent.lab.topology import VIP
 
 CONFIG = """
-global_defs {{ vrrp_version 3 }}
+global_defs {{ vrrp_version {version} }}
 vrrp_instance sip {{
     state BACKUP
     interface eth0
@@ -19,7 +20,9 @@ vrrp_instance sip {{
     priority {priority}
     advert_int {interval}
     {options}
-    virtual_ipaddress {{ {vip}/32 }}
+    virtual_ipaddress {{
+        {vips}
+    }}
 }}
 """
 
@@ -28,12 +31,27 @@ class Keepalived:
     """keepalived on `host` until the context ends; its log is in `log()`."""
 
     def __init__(
-        self, host: Host, *, priority: int, interval: float, vrid: int = 51, options: str = ""
+        self,
+        host: Host,
+        *,
+        priority: int,
+        interval: float,
+        vrid: int = 51,
+        options: str = "",
+        version: int = 3,
+        vips: Sequence[str] = (VIP,),
     ) -> None:
         self._host = host
         self._folder = tempfile.TemporaryDirectory(prefix="keepalived-")
         self._path = Path(self._folder.name)
-        config = CONFIG.format(vrid=vrid, priority=priority, interval=interval, options=options, vip=VIP)
+        config = CONFIG.format(
+            vrid=vrid,
+            priority=priority,
+            interval=interval,
+            options=options,
+            version=version,
+            vips="\n        ".join(f"{vip}/{128 if ':' in vip else 32}" for vip in vips),
+        )
         (self._path / "keepalived.conf").write_text(config)
 
     def __enter__(self) -> Self:

@@ -356,7 +356,7 @@ def settings(
             vrid=51 + index,
             interface=f"eth{index}",
             priority=priority,
-            address=0x0A580000 + 256 * index + host,
+            source=f"10.88.{index}.{host}",
             interval=interval,
             preempt=preempt,
             lease=lease,

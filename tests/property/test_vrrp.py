@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from scapy.layers.inet import IP
 from scapy.layers.vrrp import VRRPv3
 
-from haagent.vrrp.frames import advertisement
-from haagent.vrrp.packet import Discard, checksum, decode
+from haagent.vrrp.packet import Discard, Terms, decode
+from haagent.vrrp.pdu import checksum
 from haagent.vrrp.router import Advertisement, VirtualRouter
 from tests.kit.virtual_lan import VirtualLan
+from tests.kit.vrrp_packets import ANY_VRID, advertisement
 
 octets = st.integers(0, 255)
 
@@ -34,7 +35,7 @@ def test_one_master_after_any_loss_has_ended(priorities: list[int], drops: list[
 @settings(max_examples=500, deadline=None)
 @given(data=st.binary(max_size=120))
 def test_random_bytes_are_discarded(data: bytes) -> None:
-    assert isinstance(decode(data, range(256)), Discard)
+    assert isinstance(decode(data, ANY_VRID), Discard)
 
 
 @settings(max_examples=500, deadline=None)
@@ -57,7 +58,7 @@ def test_a_damaged_packet_never_raises_and_is_valid_only_if_its_checksum_is(
     for at, octet in changes:
         if at < len(packet):
             packet[at] = octet
-    read = decode(bytes(packet[:cut]), range(256))
+    read = decode(bytes(packet[:cut]), ANY_VRID)
     if isinstance(read, Advertisement):
         assert read.interval > 0
         assert read.addresses
@@ -85,8 +86,10 @@ def test_what_scapy_builds_is_read_and_what_we_build_scapy_reads(
         ipcount=len(vips),
         addrlist=[str(a) for a in addresses],
     )
-    read = decode(bytes(built), {vrid})
-    assert read == Advertisement(vrid, priority, centiseconds / 100, int(source), tuple(vips), True)
+    read = decode(bytes(built), {vrid: Terms()})
+    assert read == Advertisement(
+        vrid, priority, centiseconds / 100, int(source), tuple(vip.packed for vip in addresses), True
+    )
     frame = advertisement(
         vrid=vrid,
         priority=priority,

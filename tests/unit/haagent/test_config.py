@@ -1,6 +1,6 @@
 """The configuration: what is wrong is named with key, value and limit."""
 
-from ipaddress import IPv4Address, ip_interface
+from ipaddress import IPv4Address, IPv6Address, ip_interface
 
 import pytest
 
@@ -73,10 +73,28 @@ def test_a_good_file_becomes_typed_values_with_defaults() -> None:
         ('"100ms"', '"fast"', r"advert_interval: 'fast' is not a duration"),
         ('"100ms"', '"off"', r"advert_interval: 'off' is not a duration"),
         ('"100ms"', "true", "advert_interval: true"),
+        ('"100ms"', '"1s"\nversion = 4', "version: .*4"),
+        ('"100ms"', '"1500ms"\nversion = 2', r"advert_interval: 1500ms is not 1s..255s in whole seconds"),
+        ('"100ms"', '"256s"\nversion = 2', r"advert_interval: 256000ms is not 1s..255s"),
+        ('"100ms"', '"1s"\npassword_file = "x"', "password_file: only version 2 has a password"),
+        ("priority = 254", 'unicast_peers = ["fd88::12"]', "unicast_peers: fd88::12 is not IPv4"),
+        (
+            "priority = 254",
+            'unicast_peers = ["10.88.0.100"]',
+            "unicast_peers: 10.88.0.100 is one of the VIPs",
+        ),
+        ("priority = 254", 'allow = ["10.0.0.1", "10.0.0.1"]', "allow: 10.0.0.1 stands there twice"),
+        (
+            "priority = 254",
+            'allow = ["10.0.0.1"]\nunicast_peers = ["10.0.0.2"]',
+            "allow: only the unicast_peers are listened to anyway",
+        ),
+        ("priority = 254", "min_ttl = 64", "min_ttl: 64: only unicast_peers may be farther"),
+        ("priority = 254", 'source = "10.88.0.11"', "source: only advertisements to unicast_peers"),
         ("10.88.0.100", "10.88.0", r"vips\[0\]: '10.88.0' does not appear to be"),
         ("10.88.0.100", "10.88.0.100/24", r"vips\[0\]: '10.88.0.100/24' does not appear"),
         ('"10.88.0.100", "fd88::100"', "", r"vips: .*length >= 1"),
-        ('"10.88.0.100", "fd88::100"', '"fd88::100"', "at least one IPv4 address"),
+        ('"10.88.0.100", "fd88::100"', '"fd88::100"', "vips: fd88::100: the first of an IPv6 .* link-local"),
         ('"10.88.0.100", "fd88::100"', '"10.88.0.1", "10.88.0.1"', "vips: 10.88.0.1 stands there twice"),
         ("10.89.0.12", "10.89.0.11", "peer.address: 10.89.0.11 is also peer.local"),
         ("10.89.0.12", "fd00::1", "not of the family of peer.local"),
@@ -134,6 +152,31 @@ def test_what_does_not_fit_the_host_is_named(old: str, new: str, text: str) -> N
         check_against_host(load(GOOD.replace(old, new)), HOST)
 
 
+IPV6 = GOOD.replace('"10.88.0.100", "fd88::100"', '"fe80::51", "fd88::100"')
+
+
+def test_addresses_of_ipv6_alone_are_an_ipv6_virtual_router_with_its_own_numbers() -> None:
+    both = load(IPV6 + SECOND.replace("vrid = 52", "vrid = 51"))
+    assert [router.family for router in both.virtual_router] == [6, 4]
+    check_against_host(both, HOST)
+    assert HOST["eth0"].source(6) == IPv6Address("fe80::1")
+    with pytest.raises(ConfigError, match="'eth1' has no link-local IPv6 address to advertise from"):
+        check_against_host(load(IPV6.replace("eth0", "eth1")), HOST)
+
+
+def test_ipv6_unicast_beyond_the_link_needs_a_source() -> None:
+    peers = IPV6.replace("priority = 254", 'unicast_peers = ["fd88::12"]')
+    with pytest.raises(ConfigError, match="source: is needed"):
+        load(peers)
+    load(peers.replace("fd88::12", "fe80::12"))
+    sourced = peers.replace("unicast_peers", 'source = "fd88::11"\nunicast_peers')
+    check_against_host(load(sourced), HOST)
+    with pytest.raises(ConfigError, match="source: fd88::19 is not an address of eth0"):
+        check_against_host(load(sourced.replace("fd88::11", "fd88::19")), HOST)
+    with pytest.raises(ConfigError, match="version: 2 is for IPv4"):
+        load(IPV6.replace('"100ms"', '"1s"\nversion = 2'))
+
+
 def test_an_interface_without_ipv4_cannot_advertise() -> None:
     only_vip = HostInterface((ip_interface("10.88.0.100/32"),))
     with pytest.raises(ConfigError, match="has no IPv4 address"):
@@ -149,7 +192,7 @@ def test_durations(text: str | float, seconds: float) -> None:
 
 def test_the_node_gets_the_values_that_it_needs() -> None:
     config = load(GOOD.replace("priority = 254", 'lease = "off"'))
-    made = node_settings(config, {"eth0": IPv4Address("10.88.0.11")}, b"key")
+    made = node_settings(config, {"sip": IPv4Address("10.88.0.11")}, b"key")
     assert (made.routers[0].lease, made.routers[0].address) == (None, int(IPv4Address("10.88.0.11")))
     assert made.peer is not None
     assert (made.peer.hello, made.has_core) == (None, False)

@@ -4,6 +4,7 @@ import pytest
 
 from haagent.effects import SendAdvertisement
 from haagent.errors import IllegalTransitionError
+from haagent.vrrp.pdu import HEADER, encode
 from haagent.vrrp.router import (
     BACKUP,
     INITIALIZE,
@@ -14,7 +15,7 @@ from haagent.vrrp.router import (
     StateChanged,
     VirtualRouter,
 )
-from haagent.vrrp.timers import centiseconds, master_down_interval, skew_time
+from haagent.vrrp.timers import master_down_interval, skew_time
 from tests.kit.virtual_lan import VirtualLan
 
 
@@ -47,7 +48,8 @@ def test_skew_time_and_down_interval_follow_section_6_1() -> None:
 
 def test_intervals_are_centiseconds_of_12_bits_on_the_wire() -> None:
     """[8]"""
-    assert [centiseconds(i) for i in (0.01, 1.0, 40.95, 50.0)] == [1, 100, 4095, 4095]
+    sent = [encode(version=3, vrid=1, interval=i, addresses=[]) for i in (0.01, 1.0, 40.95, 50.0)]
+    assert [HEADER.unpack(pdu)[4] for pdu in sent] == [1, 100, 4095, 4095]
 
 
 def test_an_address_owner_starts_as_master_and_advertises_at_once() -> None:
@@ -245,3 +247,25 @@ def test_a_returning_higher_priority_router_preempts_only_if_told_to(preempt: bo
     lan.run(10)
     assert lan.masters() == ([2] if preempt else [1])
     assert (low.state is BACKUP) is preempt
+
+
+def version_2(priority: int = 100, address: int = 1) -> VirtualRouter:
+    return VirtualRouter(vrid=51, priority=priority, address=address, interval=5.0, version=2, name="r")
+
+
+def test_in_version_2_skew_time_is_a_part_of_a_second() -> None:
+    """[27]: RFC 3768 section 6.1"""
+    one = version_2()
+    one.on_startup(0.0)
+    assert one.deadline == pytest.approx(15.609375)
+    one.on_advertisement(advert(0, interval=5.0), 1.0)
+    assert one.deadline == pytest.approx(1.609375)
+
+
+def test_in_version_2_a_master_discards_any_other_advertisement_in_silence() -> None:
+    """[49]: RFC 3768 section 6.4.3"""
+    one = version_2(address=5)
+    one.on_startup(0.0)
+    one.on_take(1.0, "test")
+    assert one.on_advertisement(advert(99, 200, interval=5.0), 1.5) == []
+    assert (one.state, one.deadline) == (MASTER, 6.0)
