@@ -73,7 +73,7 @@ class SipCore:
         )
         self.layer.user = proxy
         proxy.routes = DefaultRoutes(proxy, registrar)
-        dialogs.is_us = proxy.is_us
+        self._introduce()
         self.keeper = Keeper(dialogs, gate, proxy.originator, proxy.cancel_invite)
         self._transactions = TransactionReplica(gate, Takeover(self.proxy))
         self._dialogs = DialogReplica(gate, dialogs)
@@ -86,6 +86,12 @@ class SipCore:
         self.received = 0  # datagrams
         self.bad = self.transport_errors = 0  # datagrams that are not SIP; messages that came back unsent
         self.aged_out = 0  # datagrams that came to a BACKUP and had no time to wait for it to be MASTER
+
+    def _introduce(self) -> None:
+        """The parts that are asked or told things by parts of a lower level."""
+        self.dialogs.is_us = self.proxy.is_us
+        self.dialogs.heir = self.location.moved.heir
+        self.location.moved.followers.append(self.layer.on_flow_moved)
 
     @property
     def deadline(self) -> float | None:

@@ -177,6 +177,6 @@ class Keeper:
     def _send(self, build: Callable[[], Outgoing], now: float, done: Done) -> None:
         try:
             data, next_uri, hop = build()
-            self._originator.originate(data, next_uri, now, done, hop)
+            self._originator.originate(data, next_uri, now, done, hop and self.table.heir(hop))
         except ParseError:  # a route set, or a Contact as Request-URI, that cannot be used
             done(503, None, now)

@@ -26,6 +26,7 @@ from sipcore.replication.capability import Kind
 from sipcore.replication.journal import Journal
 from sipcore.replication.tombstones import Tombstones
 from sipcore.timers import TimerWheel
+from sipcore.transport.layer import Hop
 
 SPREAD = 5.0  # seconds over which a new master spreads what is overdue
 BYE_GUARD = 64.0  # seconds after which a BYE needs no answer any more
@@ -43,7 +44,8 @@ class DialogStore:
     """Dialogs by Call-ID and the caller's tag. Every change of state goes through `_move`.
 
     Replicated from the early state on; before that the INVITE transaction says it all, unless a script has
-    put something into the dialog. `is_us` tells our own Record-Route URIs from others'.
+    put something into the dialog. `is_us` tells our own Record-Route URIs from others';
+    `heir` the connection that a phone has instead of the one that it had.
     """
 
     def __init__(self, wheel: TimerWheel, journal: Journal, settings: DialogSettings | None = None) -> None:
@@ -53,6 +55,7 @@ class DialogStore:
         self.bus: Bus[StateChange] = Bus()
         self.deadlines = Deadlines(wheel)
         self.is_us: Callable[[bytes], bool] = lambda uri: False
+        self.heir: Callable[[Hop], Hop] = lambda hop: hop
         self.states = dict.fromkeys(State, 0)  # how many dialogs are in each
         self.ends = dict.fromkeys(EndReason, 0)  # how many have ended, by reason
         self.refused = 0  # INVITEs for which there was no room, or with too much in them

@@ -8,6 +8,7 @@ from sipcore.bus import Bus, Event
 from sipcore.location.aor import AorRules
 from sipcore.location.binding import REMOVED, AorRecord, Binding
 from sipcore.location.gruu import Gruus, digest_of
+from sipcore.location.moved import MovedFlows
 from sipcore.message import Uri
 from sipcore.replication.capability import Kind
 from sipcore.replication.journal import Journal
@@ -44,6 +45,7 @@ class LocationTable:
         self.bus: Bus[Binding] = bus or Bus()
         self.rules = rules or AorRules()
         self.gruus = gruus
+        self.moved = MovedFlows()
         self.contacts = 0  # bindings that are not tombstones
         self.expired = 0
         self._wheel = wheel
@@ -111,6 +113,8 @@ class LocationTable:
         binding.version = old.version + 1 if old is not None else 1
         binding.updated_at = now
         self._put(aor, binding)
+        if old is not None:
+            self.moved.move(old.gone or old.received, binding.received)
         self.journal.touch(Kind.CONTACT, aor)
 
     def remove(self, aor: bytes, key: bytes, *, call_id: bytes, cseq: int) -> None:

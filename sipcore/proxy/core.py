@@ -218,7 +218,10 @@ class Proxy(Admission):
         """Section 16.4: cut our own Routes; True when the request follows a route set of ours."""
         if b"route" not in call.request.names:
             return False
-        call.info = info = self.record_routes.information(call.request, call.source)
+        info = self.record_routes.information(call.request, call.source)
+        if info.flow is not None:
+            info = info._replace(flow=self.location.moved.heir(info.flow))
+        call.info = info
         call.uri = info.uri
         return info.removed > 0 or info.rewritten
 

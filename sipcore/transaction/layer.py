@@ -145,6 +145,15 @@ class TransactionLayer:
             if used.flow == hop.flow or (not used.flow and used.name in ("", hop.name)):
                 tx.on_transport_error(now)
 
+    def on_flow_moved(self, old: Hop, new: Hop) -> None:
+        """A phone has connected anew: its CANCEL, its ACK go over the new connection."""
+        waiting = self._connected.get((old.host, old.port))
+        for tx in list(waiting.values()) if waiting is not None else ():
+            if tx.hop.flow == old.flow:
+                self._forget_connected(tx)
+                tx.hop = new
+                self._add_client(tx)
+
     def drop_at(self, tx: Transaction, at: float) -> None:
         """End a transaction that nobody waits for any more at this time."""
         self.wheel.schedule(at, lambda _: tx.drop())

@@ -5,10 +5,14 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from sipcore.dialog.dialog import EndReason
 from sipcore.location.binding import Binding
+from sipcore.location.moved import MAX_MOVES, MovedFlows
+from sipcore.message import Request
 from sipcore.proxy import Listener
 from sipcore.proxy.takeover import Takeover
 from sipcore.resolver.locate import Candidate
+from sipcore.role import Role
 from sipcore.transaction.replica import WireTransaction
 from sipcore.transport.layer import Hop, Send
 from tests.kit.sip_messages import parsed_request, request
@@ -153,3 +157,73 @@ def test_a_new_master_knows_the_other_flows(bench: Bench) -> None:
     assert [send.hop for send in heir.sends() if send.data.startswith(b"INVITE")] == [NEW]
     heir.core.on_transport_error(first.data, NEW, heir.now)
     assert [send.hop for send in heir.sends()] == [OLD]
+
+
+# A phone connects anew
+
+
+def call_over_flow(bench: Bench) -> tuple[bytes, Request]:
+    """A call to bob over his connection: the Route to him in the dialog, and the INVITE that he got."""
+    register_flow(bench.node, OLD, 1, 0.0)
+    sent = parsed_request(invite(bench).data)
+    return b", ".join(reversed(sent.values(b"record-route"))), sent
+
+
+def in_dialog(method: bytes, route: bytes, number: int = 0) -> bytes:
+    to = b"<sip:bob@example.test>;tag=t"
+    uri = b"sip:bob@192.0.2.2;transport=tcp;ob"
+    return request(method, uri, via=VIA + b"%d" % number, to=to, headers=((b"Route", route),))
+
+
+def test_a_call_follows_its_phone_to_a_new_connection(bench: Bench) -> None:
+    route, sent = call_over_flow(bench)
+    bench.answer(sent, 200, b"t")
+    bench.core.on_flow_closed(OLD, bench.now)
+    register_flow(bench.node, NEW, 1, 1.0)
+    newest = NEW._replace(port=40003, flow=73)
+    for number, hop in enumerate((NEW, newest, NEW)):
+        register_flow(bench.node, hop, 1, 2.0)
+        for method in (b"ACK", b"INFO"):
+            bench.core.feed(in_dialog(method, route, number), CALLER, bench.now)
+            assert [send.hop for send in bench.sends()] == [hop]
+
+
+def test_a_ringing_phone_that_connects_anew_hears_of_the_cancel(bench: Bench) -> None:
+    _, sent = call_over_flow(bench)
+    bench.answer(sent, 180)
+    bench.core.on_flow_closed(OLD, bench.now)
+    register_flow(bench.node, NEW, 1, 1.0)
+    bench.core.feed(request(b"CANCEL", via=VIA), CALLER, bench.now)
+    assert [send.hop for send in bench.sends() if send.data.startswith(b"CANCEL")] == [NEW]
+
+
+def test_the_end_of_a_call_by_us_finds_the_new_connection(bench: Bench) -> None:
+    _, sent = call_over_flow(bench)
+    bench.answer(sent, 200, b"t")
+    register_flow(bench.node, NEW, 1, 1.0)
+    (dialog,) = bench.core.dialogs.dialogs.values()
+    bench.core.keeper.end(dialog, EndReason.OPERATOR, bench.now)
+    assert NEW in [send.hop for send in bench.sends() if send.data.startswith(b"BYE")]
+
+
+def test_a_phone_of_the_dead_master_takes_its_call_along_to_its_new_connection(bench: Bench) -> None:
+    route, _ = call_over_flow(bench)
+    heir = Bench(SETTINGS_WITH_TCP)
+    heir.core.on_role(Role.BACKUP, 1, 0.0)
+    (binding,) = bench.node.location.lookup(b"sip:bob@example.test", 0.0)
+    heir.node.location.merge(b"sip:bob@example.test", [binding], 0.0)
+    heir.core.on_role(Role.MASTER, 2, 0.0)
+    register_flow(heir.node, NEW, 1, 1.0)
+    heir.core.feed(in_dialog(b"BYE", route), CALLER, 1.0)
+    assert [send.hop for send in heir.sends()] == [NEW]
+
+
+def test_moves_are_bounded_and_a_circle_ends() -> None:
+    moved = MovedFlows()
+    for number in range(MAX_MOVES + 5):
+        moved.move(OLD._replace(flow=1000 + number), NEW)
+    assert len(moved) == MAX_MOVES
+    moved.move(OLD, NEW)
+    moved.move(NEW, OLD)
+    assert (moved.heir(NEW), moved.heir(OLD)) == (OLD, OLD)
+    assert moved.heir(CALLER) == CALLER
