@@ -21,6 +21,7 @@ from typer.main import get_command
 from haagent import views
 from haagent.config import load
 from haagent.control.client import DEFAULT_SOCKET, AgentUnreachableError, ControlClient, RefusedError
+from haagent.doctor.cli import doctor
 from haagent.errors import ConfigError
 
 REFUSED = 1
@@ -158,6 +159,9 @@ def check(config: Annotated[Path, typer.Argument(help="haagent.toml")]) -> None:
     loaded = _load(config)
     routers = ", ".join(f"{router.name} (VRID {router.vrid})" for router in loaded.virtual_router)
     out.print(f"{config}: good: node {loaded.node}, virtual routers {routers}")
+
+
+app.command()(doctor)
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ _REQUEST_ACK = 0x1 | 0x4
 _CREATE_REPLACE = 0x400 | 0x100
 _NODAD, _NOPREFIXROUTE = 0x02, 0x200
 _FOREVER = 0xFFFFFFFF
+_USABLE = 0x1 | 0x10000  # IFF_UP, IFF_LOWER_UP
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -38,6 +39,8 @@ class Interface(HostInterface):
 
     index: int
     mac: str
+    mtu: int = 1500
+    usable: bool = True  # up, with carrier
 
 
 def require_capabilities() -> None:
@@ -108,7 +111,11 @@ def interfaces() -> dict[str, Interface]:
                 addresses[message["index"]].append(address)
     return {
         link.get_attr("IFLA_IFNAME"): Interface(
-            tuple(addresses[index]), index=index, mac=link.get_attr("IFLA_ADDRESS") or ""
+            tuple(addresses[index]),
+            index=index,
+            mac=link.get_attr("IFLA_ADDRESS") or "",
+            mtu=link.get_attr("IFLA_MTU") or 1500,
+            usable=link["flags"] & _USABLE == _USABLE,
         )
         for index, link in links.items()
     }
@@ -118,6 +125,13 @@ def address_messages(vip: Address, index: int) -> tuple[bytes, bytes]:
     """The netlink messages that add and remove one VIP, ready to send."""
     add = _message(vip, index, _RTM_NEWADDR, _REQUEST_ACK | _CREATE_REPLACE)
     return add, _message(vip, index, _RTM_DELADDR, _REQUEST_ACK)
+
+
+def own_addresses() -> set[str]:
+    """Every address that carries our tag."""
+    with IPRoute() as route:
+        tagged = [message for message in route.get_addr() if message.get_attr("IFA_PROTO") == ADDRESS_TAG]
+    return {str(message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")) for message in tagged}
 
 
 def remove_leftovers() -> list[str]:
