@@ -12,6 +12,7 @@ from sipcore.proxy.call import Call
 from sipcore.proxy.listeners import Listeners
 from sipcore.proxy.max_breadth import max_breadth
 from sipcore.proxy.settings import Header, ProxySettings, Refused, WaitsError
+from sipcore.transaction.machine import ServerTransaction
 from sipcore.transport.layer import Hop
 
 
@@ -139,6 +140,15 @@ class Admission:
             == call.source.host
             for binding in self.location.find(caller, call.now)
         )
+
+
+def may_forget(call: Call, tx: ServerTransaction) -> bool:
+    """Whether an INVITE may be refused without state, sections 8.2.7 and 26.3.2.4.
+
+    What timer G would repeat hits whomever a datagram names as its source: who has not shown that he is there
+    gets one answer for each that he sends. Who has had a 100 sends no more, so his transaction stays.
+    """
+    return not (tx.last_status or tx.reliable or call.user or call.context)
 
 
 def _is_below(request: Request, mark: bytes) -> bool:

@@ -6,7 +6,7 @@ from sipcore.auth.digest import DigestAuth
 from sipcore.errors import ParseError
 from sipcore.location.table import LocationTable
 from sipcore.message import Request, Response, Uri, build_response
-from sipcore.proxy.admission import Admission, Dialogs
+from sipcore.proxy.admission import Admission, Dialogs, may_forget
 from sipcore.proxy.branch import Branch, Cancel
 from sipcore.proxy.branch_id import derived, loop_mark, own_tag
 from sipcore.proxy.call import Call, Routes
@@ -89,6 +89,8 @@ class Proxy(Admission):
 
     def on_request(self, request: Request, source: Hop, tx: ServerTransaction | None, now: float) -> None:
         """A new request; without a transaction it is an ACK."""
+        if tx is None and request.to_tag == own_tag(request):
+            return  # the ACK to a refusal that was sent without state
         self.requests += 1
         self.route(Call(request, source, tx, now), now)
 
@@ -285,7 +287,7 @@ class Proxy(Admission):
         ResponseContext(self, call, tx).start(groups, now)
 
     def reply(self, call: Call, status: int, reason: bytes = b"", headers: tuple[Header, ...] = ()) -> None:
-        """Answer it here, statefully; what was relayed already is cancelled by a final answer."""
+        """Answer it here; what was relayed already is cancelled by a final answer."""
         request, tx = call.request, call.tx
         if tx is None:
             self.stateless.dropped += 1
@@ -293,8 +295,10 @@ class Proxy(Admission):
         data = build_response(request, status, reason, to_tag=own_tag(request), headers=headers)
         if call.context is not None and status >= 200:
             call.context.reply(status, data, call.now)
-            return
-        tx.respond(data, status, call.now, hold=request.method == b"INVITE")
+        elif status >= 300 and request.method == b"INVITE" and may_forget(call, tx):
+            tx.respond_once(data, status)
+        else:
+            tx.respond(data, status, call.now, hold=request.method == b"INVITE")
 
     def refuse(self, call: Call, refused: Refused) -> None:
         """Answer it as the refusal says."""

@@ -125,6 +125,16 @@ class ServerTransaction(Transaction):
         """
         raise NotImplementedError
 
+    def respond_once(self, data: bytes, status: int) -> None:
+        """Send a final response and forget the request, section 8.2.7: when it comes again it is a new one.
+
+        Only as long as no provisional response was sent: that would have stopped its retransmissions.
+        """
+        self.last_response = data
+        self.last_status = status
+        self._send_last()
+        self.drop()
+
     @property
     def ended(self) -> bool:
         """Whether it is in its last state, Terminated."""
