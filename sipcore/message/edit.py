@@ -51,8 +51,10 @@ class Edit:
     def remove(self, name: bytes) -> None:
         """Cut every line of that header."""
         long = long_name(name)
-        while long in self._names:
-            self._cut(self._names.index(long))
+        if long in self._names:
+            lines = zip(self._head, self._names, strict=True)
+            self._head = [line for line, known in lines if known != long]
+            self._names = [known for known in self._names if known != long]
 
     def body(self, content_type: bytes, data: bytes) -> None:
         """Put in another body."""

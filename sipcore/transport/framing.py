@@ -43,7 +43,7 @@ class Framing:
     def __init__(self, max_message: int = MAX_MESSAGE, max_header: int = MAX_HEADER) -> None:
         self._max_message = max_message
         self._max_header = max_header
-        self._rest = b""
+        self._rest = bytearray()
         self._scanned = 0  # bytes of it without an end of headers
         self._need = 0  # bytes that the message which has begun will have; 0: not known yet
         self.pings = 0
@@ -52,35 +52,43 @@ class Framing:
     @property
     def pending(self) -> bool:
         """Whether a message has begun that has not ended."""
-        return self._rest not in _NOTHING
+        return len(self._rest) > 3 or bytes(self._rest) not in _NOTHING
 
     def feed(self, data: bytes) -> list[bytes]:
         """Bytes came; returns the messages that are whole now."""
         messages: list[bytes] = []
         if self.error is not None:
             return messages
-        if self._rest:
-            data = self._rest + data
-        start, size = 0, len(data)
+        rest = self._rest
+        stream: bytes | bytearray = data
+        if rest:
+            rest += data  # in place: what comes byte by byte is not copied each time
+            stream = rest
+        start, size = 0, len(stream)
         while start < size:
             if not self._need:
-                if data.startswith(b"\r\n", start):
-                    start, more = self._empty_lines(data, start)
+                if stream.startswith(b"\r\n", start):
+                    start, more = self._empty_lines(stream, start)
                     if not more:
                         break
                     continue
-                if not self._measure(data, start):
+                if not self._measure(stream, start):
                     break
             end = start + self._need
             if end > size:
                 break
-            messages.append(data[start:end])
+            messages.append(bytes(stream[start:end]))
             start = end
             self._need = self._scanned = 0
-        self._rest = b"" if self.error is not None else data[start:]
+        if self.error is not None:
+            self._rest = bytearray()
+        elif rest:
+            del rest[:start]
+        elif start < size:
+            rest += data[start:]
         return messages
 
-    def _empty_lines(self, data: bytes, start: int) -> tuple[int, bool]:
+    def _empty_lines(self, data: bytes | bytearray, start: int) -> tuple[int, bool]:
         """Between messages two line ends are a ping (RFC 5626 4.4.1), one is skipped (section 7.5)."""
         found = _EMPTY_LINES.match(data, start)
         end = start if found is None else found.end()
@@ -92,7 +100,7 @@ class Framing:
             return end - 2, False
         return end, True
 
-    def _measure(self, data: bytes, start: int) -> bool:
+    def _measure(self, data: bytes | bytearray, start: int) -> bool:
         """Find out how long the message at `start` is; False when that cannot be said (yet)."""
         if data[start] == 13 and start + 1 == len(data):
             return False  # half of a line end
@@ -105,7 +113,7 @@ class Framing:
         if at < 0:
             self._scanned = max(seen, 0)
             return False
-        return self._read_length(data[start : at + 4])
+        return self._read_length(bytes(data[start : at + 4]))
 
     def _read_length(self, head: bytes) -> bool:
         lengths = {value.strip() for value in _CONTENT_LENGTH.findall(head)}
