@@ -83,6 +83,23 @@ def test_svcrack_finds_a_password_only_if_it_is_in_its_list(core: CoreProcess, t
     assert ("alice", "secret-a") in _ROW.findall(said), said  # the tool works
 
 
+@pytest.mark.parametrize(
+    ("auth", "more"),
+    [("ban_after = 5", ""), ("", '[pike]\nsampling_time_unit = "2s"\nreqs_density_per_unit = 10\n')],
+    ids=["ban_after", "pike"],
+)
+def test_svcrack_is_stopped_before_it_comes_to_the_password(auth: str, more: str, tmp_path: Path) -> None:
+    core = CoreProcess(tmp_path, more=more)
+    core.config.write_text(core.config.read_text().replace("[auth]\n", f"[auth]\n{auth}\n"))
+    guesses = [*(f"guess{number}" for number in range(60)), "secret-a"]
+    with core:
+        where = ("-u", "alice", "-p", str(core.port), "--domain", DOMAIN)
+        said = run(tmp_path, "svcrack", *where, "-d", listed(tmp_path, *guesses))
+        assert _ROW.findall(said) == [], said
+        assert "127.0.0.1" in core.cli("ban", "list").stdout
+        assert core.counters()["dropped_sources"] > 0
+
+
 def test_a_core_that_was_attacked_serves_on(core: CoreProcess) -> None:
     with LivePhones((core.address, core.port), "alice", "bob") as phones:
         phones.register("alice", "bob")
