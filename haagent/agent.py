@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -243,6 +243,9 @@ class Control:
         """Do at once what it can no longer do: priority 0, the VIPs away, the core a backup."""
         was_master = self._report is not None and self._report.role == "MASTER"
         self._rescue.release(say_goodbye=was_master)
+        self._setup.settings = replace(
+            self._setup.settings, startup_delay=0.0
+        )  # the machine is up long since
         now = time.monotonic()
         role = self._report.role if self._report else "INIT"
         self._report = None

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from haagent.effects import Alarm, Effect, NodeRole, Note, SendAdvertisement
 from haagent.health import weights
 from haagent.steps import NodeSteps
-from haagent.vrrp.router import PRIORITY_RELEASE, Advertisement, State, VirtualRouter
+from haagent.vrrp.router import PRIORITY_OWNER, PRIORITY_RELEASE, Advertisement, State, VirtualRouter
 
 MAX_STRANGERS = 16
 
@@ -17,7 +17,7 @@ class NodeElection(NodeSteps):
         """A valid advertisement for a virtual router of ours (never our own)."""
         if self._own.role not in (NodeRole.MASTER, NodeRole.BACKUP):
             return []
-        effects = self._note_source(advert)
+        effects = [*self._note_source(advert), *self._note_owner(router, advert)]
         if advert.priority == PRIORITY_RELEASE:
             self._heard.pop(router, None)
             if self._peer is not None and self._peer.is_source(advert.source):
@@ -25,6 +25,7 @@ class NodeElection(NodeSteps):
         else:
             self._heard[router] = now
             self._silence_reported = False
+            self._outlived.discard(router)
         if self._own.role is NodeRole.MASTER:
             effects += self._advert_as_master(self._own.routers[router], advert, now)
         else:
@@ -74,6 +75,14 @@ class NodeElection(NodeSteps):
         self._strangers.add(advert.source)
         return [Alarm(f"{ip_address(advert.source)} advertises VRID {advert.vrid} and is not the peer")]
 
+    def _note_owner(self, router: str, advert: Advertisement) -> list[Effect]:
+        """RFC 9568 section 8.3.2: two owners of the same addresses are a mistake in a configuration."""
+        is_owner = self._own.routers[router].priority == PRIORITY_OWNER == advert.priority
+        if not is_owner or advert.source in self._rivals or len(self._rivals) >= MAX_STRANGERS:
+            return []
+        self._rivals.add(advert.source)
+        return [Alarm(f"{router}: {ip_address(advert.source)} also says that it owns the addresses")]
+
     def _run_routers(self, now: float) -> list[Effect]:
         """The timers that are due: advertise, or be elected unless there is a reason not to."""
         effects: list[Effect] = []
@@ -84,6 +93,9 @@ class NodeElection(NodeSteps):
                 effects += [e for e in router.on_timer(now) if isinstance(e, SendAdvertisement)]
             elif self._handover is not None:
                 router.postpone(now + router.master_down_interval)  # still letting go
+            elif (other := self._own.group.outlived_by(name, now)) is not None:
+                router.postpone(now + router.interval)
+                effects += self._report_outlived(name, other)
             elif (until := self._wait_until(name, now)) is not None:
                 router.postpone(until)
                 effects += self._report_silence(name)
@@ -105,6 +117,13 @@ class NodeElection(NodeSteps):
         if (suspect and serves) or self._is_behind_a_living_peer(now):
             return peer.fresh_until
         return None
+
+    def _report_outlived(self, name: str, by: str) -> list[Effect]:
+        """Once in a silence."""
+        if name in self._outlived:
+            return []
+        self._outlived.add(name)
+        return [Alarm(f"{name}: no master advertises, but no takeover: that of {by} is alive")]
 
     def _report_silence(self, name: str) -> list[Effect]:
         if self._silence_reported:

@@ -14,37 +14,41 @@ from haagent.effects import (
 )
 from haagent.health import weights
 from haagent.health.weights import Finding
-from haagent.settings import RouterSettings
-from haagent.vrrp.router import VirtualRouter
+from haagent.settings import NodeSettings, RouterSettings
+from haagent.vrrp.router import PRIORITY_OWNER, VirtualRouter
+from haagent.vrrp.sync_group import SyncGroup
 
-ANNOUNCEMENTS = (0.05, 0.2, 1.0)  # seconds after the first one; any may be lost on the way
 REFRESHES_PER_LEASE = 3
 
 
 class Mastership:
     """Who we are; every change of role goes through one of `take`, `step_back` and `leave`."""
 
-    def __init__(self, routers: Iterable[RouterSettings], *, epoch: int, two_node: bool) -> None:
-        self.settings = {router.name: router for router in routers}
-        self.routers = {
-            name: VirtualRouter(
-                name=name,
+    def __init__(self, settings: NodeSettings, *, epoch: int) -> None:
+        self.settings = {router.name: router for router in settings.routers}
+        self.group = SyncGroup(
+            VirtualRouter(
+                name=router.name,
                 vrid=router.vrid,
                 priority=router.priority,
                 address=router.address,
                 interval=router.interval,
                 version=router.version,
-                preempt=router.preempt,
-                two_node=two_node,
+                preempt=_preempts(router),
+                preempt_delay=router.preempt_delay,
+                two_node=settings.peer is not None,
             )
-            for name, router in self.settings.items()
-        }
+            for router in settings.routers
+        )
+        self.routers = self.group.routers
+        self._announcing = settings.announcing
         self.role = NodeRole.INIT
         self.epoch = epoch
         self.reason = "not started"
         self.since: float | None = None
         self._refreshes: dict[str, float] = {}
         self._announcements: list[float] = []
+        self._refresh_at: float | None = None  # the addresses are announced again
 
     @property
     def owns_vip(self) -> bool:
@@ -54,12 +58,13 @@ class Mastership:
     @property
     def interval(self) -> float:
         """The shortest Advertisement_Interval."""
-        return min(router.interval for router in self.routers.values())
+        return self.group.interval
 
     @property
     def deadlines(self) -> list[float]:
         """When leases and announcements are due."""
-        return [*self._refreshes.values(), *self._announcements[:1]]
+        refresh = [] if self._refresh_at is None else [self._refresh_at]
+        return [*self._refreshes.values(), *self._announcements[:1], *refresh]
 
     def start(self, now: float, fault: str | None) -> list[Effect]:
         """Join the election, or wait outside; what an agent before us has left behind is removed."""
@@ -68,9 +73,14 @@ class Mastership:
             return [*clean, self._change(NodeRole.FAULT, fault, now)]
         return [*clean, *self.join(now, "startup")]
 
+    def wait(self, now: float, reason: str) -> list[Effect]:
+        """Stay outside at first; what an agent before us has left behind is removed."""
+        clean: list[Effect] = [ReleaseVip(name) for name in self.routers]
+        return [*clean, self._change(NodeRole.INIT, reason, now)]
+
     def join(self, now: float, reason: str) -> list[Effect]:
         """Section 6.4.1: become Backup, or Master as address owner."""
-        sent = _only_sent(effect for router in self.routers.values() for effect in router.on_startup(now))
+        sent = self.group.startup(now)
         if sent:
             return self.take(now, "address owner", sent=sent)
         return [self._change(NodeRole.BACKUP, reason, now)]
@@ -79,8 +89,8 @@ class Mastership:
         """Become master with a new epoch; `sent`: what a router has asked for already."""
         advertisements = list(sent)
         for name, router in self.routers.items():
-            router.preempt = self.settings[name].preempt
-            advertisements += _only_sent(router.on_take(now, reason))
+            router.preempt = _preempts(self.settings[name])
+        advertisements += self.group.take(now, reason)
         self.epoch += 1
         change = self._change(NodeRole.MASTER, reason, now)
         self._refreshes = {
@@ -112,8 +122,7 @@ class Mastership:
 
     def quiet(self, now: float, reason: str) -> None:
         """Stop advertising: the new master does; the VIPs stay until `step_back`."""
-        for router in self.routers.values():
-            router.on_yield(now, reason)
+        self.group.step_back(now, reason)
 
     def step_back(self, now: float, reason: str) -> list[Effect]:
         """Become backup without priority 0: another one is master, or shall be."""
@@ -122,12 +131,14 @@ class Mastership:
 
     def leave(self, now: float, reason: str, role: NodeRole) -> list[Effect]:
         """Leave the election (FAULT or INIT); a Master says priority 0 first."""
-        sent = _only_sent(effect for router in self.routers.values() for effect in router.on_shutdown(now))
+        sent = self.group.shutdown(now)
         return [*sent, *self._drop(), self._change(role, reason, now)]
 
     def announce(self, now: float) -> list[Effect]:
         """Announce now and, against loss, some times after."""
-        self._announcements = [now + after for after in ANNOUNCEMENTS]
+        repeats, refresh = self._announcing.repeats, self._announcing.refresh
+        self._announcements = [now + after for after in repeats]
+        self._refresh_at = now + refresh if refresh else None
         return [Announce(name) for name in self.routers]
 
     def announce_again(self, now: float) -> list[Effect]:
@@ -145,17 +156,26 @@ class Mastership:
         if self._announcements and self._announcements[0] <= now:
             self._announcements = [at for at in self._announcements if at > now]
             effects += [Announce(name) for name in self.routers]
+        if self._refresh_at is not None and self._refresh_at <= now:
+            self._refresh_at = now + (self._announcing.refresh or 0.0)
+            effects += [Announce(name) for name in self.routers]
         return effects
 
     def _drop(self) -> list[Effect]:
         """The VIPs go, if they are here."""
         self._refreshes = {}
         self._announcements = []
+        self._refresh_at = None
         return [ReleaseVip(name) for name in self.routers] if self.owns_vip else []
 
     def _change(self, role: NodeRole, reason: str, now: float) -> RoleChanged:
         self.role, self.reason, self.since = role, reason, now
         return RoleChanged(role, self.epoch, reason)
+
+
+def _preempts(router: RouterSettings) -> bool:
+    """RFC 9568 section 6.1: the owner of the addresses always preempts."""
+    return router.preempt or router.priority == PRIORITY_OWNER
 
 
 def _only_sent(effects: Iterable[object]) -> list[SendAdvertisement]:

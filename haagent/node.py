@@ -8,7 +8,7 @@ sockets before it calls `on_timer`, so that a timer never wins against news that
 from collections.abc import Iterable
 
 from haagent.control.commands import Command, Switchover
-from haagent.effects import Alarm, CommandAnswered, Effect, NodeRole, Note, SendAdvertisement, TakeVip
+from haagent.effects import Alarm, CommandAnswered, Effect, NodeRole, Note, TakeVip
 from haagent.election import NodeElection
 from haagent.health import weights
 from haagent.health.weights import Finding
@@ -68,6 +68,8 @@ class Node(NodeElection):
         times += [r.deadline for r in self._own.routers.values() if r.deadline is not None]
         if self._peer is not None:
             times += self._peer.deadlines
+        if self._join_at is not None:
+            times.append(self._join_at)
         if self._handover is not None:
             times.append(self._handover.let_go or self._handover.limit)
         return None if self._stopped else min(times, default=None)
@@ -76,6 +78,9 @@ class Node(NodeElection):
 
     def on_startup(self, now: float) -> list[Effect]:
         """Begin; links and core should have been told before (a link not told of counts as up)."""
+        if self.settings.startup_delay:
+            self._join_at = now + self.settings.startup_delay
+            return self._own.wait(now, f"joins the election in {self.settings.startup_delay:g} s")
         return self._own.start(now, self._fault())
 
     def on_shutdown(self, now: float) -> list[Effect]:
@@ -111,6 +116,9 @@ class Node(NodeElection):
         if self._stopped:
             return []
         effects = self._own.on_timer(now)
+        if self._join_at is not None and now >= self._join_at:
+            self._join_at = None
+            effects += [*self._own.start(now, self._fault()), *self._beat(now)]
         if self._handover is not None:
             effects += self._handover_due(self._handover, now)
         if self._peer is not None:
@@ -236,10 +244,7 @@ class Node(NodeElection):
         if theirs > (self.epoch, self._health().priority, mine):
             self._own.epoch = max(self.epoch, said.epoch)
             return self._yield("the peer is master with a greater claim", now)
-        contest: list[Effect] = []
-        for router in self._own.routers.values():
-            contest += [e for e in router.contest(now) if isinstance(e, SendAdvertisement)]
-        return [*contest, *self._own.announce_again(now)]
+        return [*self._own.group.contest(now), *self._own.announce_again(now)]
 
     def _hellos_missed(self, now: float) -> list[Effect]:
         """Silence may be our own doing; the end of the stream, which only a living path can bring, is not."""

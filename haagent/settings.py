@@ -20,6 +20,7 @@ class RouterSettings:
     preempt: bool
     lease: float | None
     version: int = 3
+    preempt_delay: float = 0.0
 
     @property
     def address(self) -> int:
@@ -37,6 +38,14 @@ class PeerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Announcing:
+    """When a master announces its addresses: at once, at these times after, and then ever again."""
+
+    repeats: tuple[float, ...] = (0.05, 0.2, 1.0)  # any announcement may be lost on the way
+    refresh: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSettings:
     """One node."""
 
@@ -44,6 +53,8 @@ class NodeSettings:
     routers: tuple[RouterSettings, ...]
     peer: PeerSettings | None = None
     has_core: bool = False
+    announcing: Announcing = Announcing()
+    startup_delay: float = 0.0
 
 
 def node_settings(
@@ -61,10 +72,18 @@ def node_settings(
             preempt=router.preempt,
             lease=router.lease or None,
             version=router.version,
+            preempt_delay=router.preempt_delay,
         )
         for router in config.virtual_router
     )
     peer = None
     if config.peer is not None and key is not None:
         peer = PeerSettings(key=key, two_paths=config.peer.two_paths, hello=config.peer.hello or None)
-    return NodeSettings(config.node, routers, peer, has_core=config.core is not None)
+    return NodeSettings(
+        config.node,
+        routers,
+        peer,
+        has_core=config.core is not None,
+        announcing=Announcing(config.announce.repeats, config.announce.refresh or None),
+        startup_delay=config.startup_delay,
+    )

@@ -53,11 +53,12 @@ class NodeSteps:
     def __init__(self, settings: NodeSettings, *, epoch: int = 0) -> None:
         """`epoch`: the highest that this node has known (from disk)."""
         self.settings = settings
-        self._own = Mastership(settings.routers, epoch=epoch, two_node=settings.peer is not None)
+        self._own = Mastership(settings, epoch=epoch)
         self._peer = PeerSession(settings.peer, self._own.interval) if settings.peer is not None else None
         self._core = CoreState.DEAD if settings.has_core else CoreState.NONE
         self._links = {router.interface: True for router in settings.routers}
-        self._heard: dict[str, float] = {}  # router -> when any master was heard last
+        self._heard = self._own.group.heard
+        self._join_at: float | None = None  # the end of startup_delay
         self._handover: Handover | None = None
         self._grace_until = 0.0
         self._silence_reported = False
@@ -65,6 +66,8 @@ class NodeSteps:
         self._ask_again = 0.0
         self._forced = False  # an operator wants this node in spite of its checks, as they are now
         self._strangers: set[int] = set()
+        self._rivals: set[int] = set()
+        self._outlived: set[str] = set()  # routers whose silence has been reported
         self._stopped = False
 
     # What holds now
@@ -120,11 +123,7 @@ class NodeSteps:
 
     def _hears_master(self, now: float) -> bool:
         """Whether a master advertised within the time that the RFC gives it."""
-        return any(
-            now - self._heard[name] < router.master_down_interval
-            for name, router in self._own.routers.items()
-            if name in self._heard
-        )
+        return self._own.group.hears_master(now)
 
     def _refuse_switchover(self, now: float) -> str | None:
         if not self._own.owns_vip:

@@ -8,11 +8,14 @@ from difflib import get_close_matches
 import msgspec
 from msgspec import inspect
 
+from haagent.config.announce import announce_problems
 from haagent.config.kinds import convert
 from haagent.config.peer import peer_problems
 from haagent.config.sections import AgentConfig
 from haagent.config.virtual_router import router_problems
 from haagent.errors import ConfigError
+
+MAX_STARTUP_DELAY = 600.0
 
 _AT = re.compile(r" - at `\$\.?(.*?)`$")
 _UNKNOWN = re.compile(r"unknown field `(.*?)`")
@@ -97,5 +100,8 @@ def _problems(config: AgentConfig) -> Iterator[str]:
             vips.add(vip)
         names.add(router.name)
         vrids.add((router.interface, router.family, router.vrid))
+    yield from announce_problems(config.announce)
+    if config.startup_delay > MAX_STARTUP_DELAY:
+        yield f"startup_delay: {config.startup_delay:g}s is more than {MAX_STARTUP_DELAY:g}s"
     if config.peer is not None:
         yield from peer_problems(config.peer)

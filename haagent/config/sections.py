@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from haagent.config.kinds import Endpoint, Name, Section
+from haagent.config.announce import AnnounceConfig
+from haagent.config.kinds import Endpoint, Name, Section, Switchable
 from haagent.config.peer import PeerConfig
 from haagent.config.virtual_router import VirtualRouterConfig
 
@@ -40,3 +41,5 @@ class AgentConfig(Section, frozen=True, kw_only=True):
     core: CoreConfig | None = None
     api: ApiConfig | None = None
     log: LogConfig = LogConfig()
+    announce: AnnounceConfig = AnnounceConfig()
+    startup_delay: Switchable = Switchable(0.0)

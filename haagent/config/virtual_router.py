@@ -11,6 +11,7 @@ MAX_VIPS = 255  # RFC 9568 section 5.2.5: the count is one octet
 MIN_ADVERT_INTERVAL = 0.01
 MAX_ADVERT_INTERVAL = 40.95  # 4095 centiseconds, RFC 9568 section 5.2.7
 MAX_PEERS = 64
+MAX_PREEMPT_DELAY = 1000.0  # seconds, as in keepalived
 MAX_INTERVAL_V2 = 255.0  # seconds in one octet, RFC 3768 section 5.3.7
 MIN_LEASE = 0.03
 
@@ -25,6 +26,7 @@ class VirtualRouterConfig(Section, frozen=True, kw_only=True):
     version: Literal[2, 3] = 3
     advert_interval: Duration = Duration(1.0)
     preempt: bool = False
+    preempt_delay: Switchable = Switchable(0.0)
     vips: Annotated[tuple[Address, ...], Meta(min_length=1, max_length=MAX_VIPS)]
     strategy: Literal["on-master", "on-both"] = "on-master"
     checksum: Literal["rfc5798", "rfc9568"] = "rfc5798"
@@ -53,6 +55,10 @@ def router_problems(key: str, router: VirtualRouterConfig) -> Iterator[str]:
         yield f"{key}.version: 2 is for IPv4 (RFC 3768), and no VIP is"
     if router.password_file is not None and router.version != 2:
         yield f"{key}.password_file: only version 2 has a password (RFC 9568 section 9)"
+    if router.preempt_delay and not router.preempt:
+        yield f"{key}.preempt_delay: is for preempt = true"
+    if router.preempt_delay > MAX_PREEMPT_DELAY:
+        yield f"{key}.preempt_delay: {router.preempt_delay:g}s is more than {MAX_PREEMPT_DELAY:g}s"
     yield from _sender_problems(key, router)
 
 

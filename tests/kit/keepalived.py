@@ -40,7 +40,9 @@ class Keepalived:
         options: str = "",
         version: int = 3,
         vips: Sequence[str] = (VIP,),
+        more: str = "",
     ) -> None:
+        """`more`: further blocks of keepalived.conf."""
         self._host = host
         self._folder = tempfile.TemporaryDirectory(prefix="keepalived-")
         self._path = Path(self._folder.name)
@@ -52,7 +54,7 @@ class Keepalived:
             version=version,
             vips="\n        ".join(f"{vip}/{128 if ':' in vip else 32}" for vip in vips),
         )
-        (self._path / "keepalived.conf").write_text(config)
+        (self._path / "keepalived.conf").write_text(config + more)
 
     def __enter__(self) -> Self:
         files = {"-f": "keepalived.conf", "-p": "main.pid", "-r": "vrrp.pid", "-c": "checkers.pid"}

@@ -269,3 +269,32 @@ def test_in_version_2_a_master_discards_any_other_advertisement_in_silence() -> 
     one.on_take(1.0, "test")
     assert one.on_advertisement(advert(99, 200, interval=5.0), 1.5) == []
     assert (one.state, one.deadline) == (MASTER, 6.0)
+
+
+def test_preempt_delay_is_counted_from_the_first_lower_advertisement() -> None:
+    one = VirtualRouter(vrid=51, priority=100, address=1, preempt_delay=5.0, name="r")
+    one.on_startup(0.0)
+    for at in (1.0, 2.0, 3.0, 4.0, 5.0):
+        one.on_advertisement(advert(50), at)
+        assert one.deadline == pytest.approx(at + 3.609375)
+    one.on_advertisement(advert(50), 6.0)  # five seconds after the first: the timer runs on
+    assert one.deadline == pytest.approx(8.609375)
+    one.on_advertisement(advert(50), 7.0)
+    assert one.on_timer(8.61)[-1] == StateChanged(BACKUP, MASTER, "master down timer")
+
+
+def test_preempt_delay_begins_anew_when_a_better_master_was_there_meanwhile() -> None:
+    one = VirtualRouter(vrid=51, priority=100, address=1, preempt_delay=5.0, name="r")
+    one.on_startup(0.0)
+    one.on_advertisement(advert(50), 1.0)
+    one.on_advertisement(advert(150), 4.0)
+    one.on_advertisement(advert(50), 6.5)
+    assert one.deadline == pytest.approx(6.5 + 3.609375)
+
+
+def test_preempt_delay_does_not_hold_up_a_takeover_from_a_master_that_leaves() -> None:
+    one = VirtualRouter(vrid=51, priority=100, address=1, preempt_delay=50.0, two_node=True, name="r")
+    one.on_startup(0.0)
+    one.on_advertisement(advert(50), 1.0)
+    one.on_advertisement(advert(0), 1.5)
+    assert one.deadline == 1.5
