@@ -16,8 +16,8 @@ from sipcore.message.build import build_ack, build_cancel, build_request, build_
 from sipcore.message.edit import Edit
 from sipcore.message.fields import NameAddr, Via
 from sipcore.message.message import Message, Request, Response
-from sipcore.message.parser import parse
 from sipcore.message.uri import Uri
+from sipcore.message.usual import parse
 
 __all__ = [
     "Edit",

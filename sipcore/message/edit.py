@@ -8,11 +8,11 @@ from sipcore.message.params import value_spans
 class Edit:
     """Collects changes to a message's lines; `build` joins them. Names are given as they go on the wire."""
 
-    __slots__ = ("_body", "_head", "_names")
+    __slots__ = ("_body", "_first_lines", "_head")
 
     def __init__(self, message: Message) -> None:
         self._head = message.head.copy()
-        self._names = message.names.copy()
+        self._first_lines = message.first_lines.copy()
         self._body = message.body
 
     def request_uri(self, uri: bytes) -> None:
@@ -22,23 +22,24 @@ class Edit:
 
     def insert_first(self, name: bytes, value: bytes) -> None:
         """A new line above the first one of that header, or under the start line."""
-        long = long_name(name)
-        at = self._names.index(long) if long in self._names else 1
-        self._names.insert(at, long)
-        self._head.insert(at, name + b": " + value)
+        long, line = long_name(name), name + b": " + value
+        head, first_lines = self._head, self._first_lines
+        head.insert(head.index(first_lines[long]) if long in first_lines else 1, line)
+        first_lines[long] = line
 
     def append(self, name: bytes, value: bytes) -> None:
         """A new line at the end of the headers."""
-        self._names.append(long_name(name))
-        self._head.append(name + b": " + value)
+        line = name + b": " + value
+        self._head.append(line)
+        self._first_lines.setdefault(long_name(name), line)
 
     def replace(self, name: bytes, value: bytes) -> None:
         """Replace the value of the first line of that header; append it when there is none."""
-        long = long_name(name)
-        if long in self._names:
-            self._head[self._names.index(long)] = name + b": " + value
-        else:
+        old = self._first_lines.get(long_name(name))
+        if old is None:
             self.append(name, value)
+        else:
+            self._put(old, long_name(name), name + b": " + value)
 
     def replace_first_value(self, name: bytes, value: bytes) -> None:
         """Replace the first comma-separated value of the first line of that header."""
@@ -51,10 +52,9 @@ class Edit:
     def remove(self, name: bytes) -> None:
         """Cut every line of that header."""
         long = long_name(name)
-        if long in self._names:
-            lines = zip(self._head, self._names, strict=True)
-            self._head = [line for line, known in lines if known != long]
-            self._names = [known for known in self._names if known != long]
+        if self._first_lines.pop(long, None) is not None:
+            start, *lines = self._head
+            self._head = [start, *[line for line in lines if long_name(line.partition(b":")[0]) != long]]
 
     def body(self, content_type: bytes, data: bytes) -> None:
         """Put in another body."""
@@ -68,22 +68,32 @@ class Edit:
 
     def _splice(self, name: bytes, value: bytes | None) -> None:
         long = long_name(name)
-        if long not in self._names:
+        line = self._first_lines.get(long)
+        if line is None:
             if value is not None:
                 self.append(name, value)
             return
-        at = self._names.index(long)
-        line = self._head[at]
         field, _, old = line.partition(b":")
         # the first value ends at a comma; most lines have one value only
         end = value_spans(old)[0][1] if b"," in old else len(old)
         if value is not None:
-            self._head[at] = field + b": " + value + old[end:]
+            self._put(line, long, field + b": " + value + old[end:])
         elif end == len(old):
-            self._cut(at)
+            self._cut(long)
         else:
-            self._head[at] = field + b": " + old[end + 1 :].lstrip()
+            self._put(line, long, field + b": " + old[end + 1 :].lstrip())
 
-    def _cut(self, at: int) -> None:
-        del self._head[at]
-        del self._names[at]
+    def _put(self, old: bytes, long: bytes, line: bytes) -> None:
+        """In place of the first line of that name; there is none like it before it."""
+        self._head[self._head.index(old)] = self._first_lines[long] = line
+
+    def _cut(self, long: bytes) -> None:
+        head, first_lines = self._head, self._first_lines
+        is_alone = len(first_lines) == len(head) - 1  # as each name is
+        at = head.index(first_lines.pop(long))
+        del head[at]
+        if not is_alone:
+            below = (line for line in head[at:] if long_name(line.partition(b":")[0]) == long)
+            line = next(below, None)
+            if line is not None:
+                first_lines[long] = line

@@ -3,39 +3,52 @@
 import re
 
 from sipcore.message.fields import Via
-from sipcore.message.headers import line_value
+from sipcore.message.headers import line_value, long_name
 from sipcore.message.params import split_values
 
 NO_VIA = Via(b"", b"", None)
 """Stands for the top Via until it has been read."""
+START = b":"
+"""In place of a name for the start line."""
 
 
 class Message:
     """What requests and responses share.
 
-    `head[0]` is the start line, `names[0]` is no name; a folded header is one line, line breaks included;
-    `first_lines` has the first line of each header by its name. What routing looks at is read once, by the
-    parser: `method` is the one of CSeq, `cseq` its number, `branch` the one of the top Via; `from_tag` and
-    `to_tag` are empty when there is none.
+    `head[0]` is the start line; a folded header is one line, line breaks included; `first_lines` has the
+    first line of each header by its name. What routing looks at is read once, by the parser: `method` is the
+    one of CSeq, `cseq` its number, `branch` the one of the top Via; `from_tag` and `to_tag` are empty when
+    there is none.
     """
 
     __slots__ = (
-        "_raw", "body", "branch", "call_id", "cseq", "first_lines", "from_tag", "head", "max_forwards",
-        "method", "names", "to_tag",
+        "_names", "_raw", "body", "branch", "call_id", "cseq", "first_lines", "from_tag", "head",
+        "max_forwards", "method", "to_tag",
     )  # fmt: skip
     is_request = False
 
-    def __init__(
-        self, head: list[bytes], names: list[bytes], first_lines: dict[bytes, bytes], body: bytes
-    ) -> None:
+    def __init__(self, head: list[bytes], first_lines: dict[bytes, bytes], body: bytes) -> None:
         self.head = head
-        self.names = names
         self.first_lines = first_lines
         self.body = body
-        self._raw = b""
-        self.method = self.call_id = self.branch = self.from_tag = self.to_tag = b""
+        self._raw = self.method = self.call_id = self.branch = self.from_tag = self.to_tag = b""
         self.cseq = 0
         self.max_forwards: int | None = None
+        self._names: list[bytes] | None = None
+
+    @property
+    def names(self) -> list[bytes]:
+        """The name of each line of `head`; that of the start line is no name."""
+        names = self._names
+        if names is None:
+            if (
+                len(self.first_lines) == len(self.head) - 1
+            ):  # which the parser filled from the last to the first
+                names = [START, *reversed(self.first_lines)]
+            else:
+                names = [START, *[long_name(line.partition(b":")[0]) for line in self.head[1:]]]
+            self._names = names
+        return names
 
     @property
     def raw(self) -> bytes:
@@ -54,9 +67,19 @@ class Message:
         """The value of each line of a header."""
         if name not in self.first_lines:
             return []
-        if self.names.count(name) == 1:
+        if len(self.first_lines) == len(self.head) - 1 or self.names.count(name) == 1:
             return [line_value(self.first_lines[name])]
         return [line_value(line) for line, known in zip(self.head, self.names, strict=True) if known == name]
+
+    def has_more_than_one(self, name: bytes) -> bool:
+        """Whether a header that is there has more than one value."""
+        head, line = self.head, self.first_lines[name]
+        if b"," in line:
+            return len(split_values(line_value(line))) > 1 or self.names.count(name) > 1
+        if len(self.first_lines) == len(head) - 1:
+            return False
+        field = line[: line.index(b":") + 1]  # mostly the next line is the other one
+        return head[(head.index(line) + 1) % len(head)].startswith(field) or self.names.count(name) > 1
 
     def values(self, name: bytes) -> list[bytes]:
         """All comma-separated values of a header, over all of its lines; ParseError if there are too many."""
@@ -79,18 +102,17 @@ class Request(Message):
 
         `text` is bytes(via), for a caller who has it.
         """
-        at = self.names.index(b"via")
-        line = self.head[at]
+        line = self.first_lines[b"via"]
         text = line[: line.index(b":") + 1] + b" " + (text or bytes(via))
         if b"," in line:
             text = b", ".join((text, *split_values(line_value(line))[1:]))
-        self.head[at] = self.first_lines[b"via"] = text
         self.top_via = via
-        self._raw = b""
+        self.put_via_line(text)
 
     def put_via_line(self, line: bytes) -> None:
         """Put this in place of the first Via line, for a caller who has changed `top_via` alike."""
-        self.head[self.names.index(b"via")] = self.first_lines[b"via"] = line
+        head, first_lines = self.head, self.first_lines
+        head[head.index(first_lines[b"via"])] = first_lines[b"via"] = line
         self._raw = b""
 
 

@@ -66,7 +66,7 @@ class Admission:
         call.mark = mark = loop_mark(request)
         if self.has_looped(request, mark):
             raise Refused(482)  # RFC 5393 section 4.2
-        names = request.names
+        names = request.first_lines
         if b"proxy-require" in names:
             extensions = request.lines(b"proxy-require")
             raise Refused(420, headers=((b"Unsupported", b", ".join(extensions)),))
@@ -153,7 +153,7 @@ def may_forget(call: Call, tx: ServerTransaction) -> bool:
 
 def _is_below(request: Request, mark: bytes) -> bool:
     """Whether the mark stands in a Via under the first line."""
-    return request.names.count(b"via") > 1 and any(mark in line for line in request.lines(b"via"))
+    return request.has_more_than_one(b"via") and any(mark in line for line in request.lines(b"via"))
 
 
 def _host(uri: bytes) -> str:

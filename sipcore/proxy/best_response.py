@@ -11,7 +11,7 @@ MAX_CHALLENGES = 32
 def relayed(response: Response, headers: tuple[Header, ...] = ()) -> bytes:
     """The response without our Via, step 3, and with these headers."""
     if not headers and b"," not in response.first_lines[b"via"]:
-        head, at = response.head, response.names.index(b"via")
+        head, at = response.head, response.head.index(response.first_lines[b"via"])
         return b"\r\n".join((*head[:at], *head[at + 1 :], b"", response.body))
     edit = Edit(response)
     edit.remove_first_value(b"Via")

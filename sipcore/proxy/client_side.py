@@ -84,7 +84,7 @@ class ClientSide:
         settings = self.services.settings
         group = self.groups.pop(0)[: max(settings.max_branches - len(self.branches), 0)]
         shares: list[int] = []
-        if len(group) > 1 or b"max-breadth" in self.request.names:
+        if len(group) > 1 or b"max-breadth" in self.request.first_lines:
             held = sum(branch.breadth for branch in self.branches if branch.state is not FINAL)
             shares, later = share_breadth(max(max_breadth(self.request) - held, 0), group)
             if later and shares:

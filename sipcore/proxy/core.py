@@ -218,7 +218,7 @@ class Proxy(Admission):
 
     def loose_route(self, call: Call) -> bool:
         """Section 16.4: cut our own Routes; True when the request follows a route set of ours."""
-        if b"route" not in call.request.names:
+        if b"route" not in call.request.first_lines:
             return False
         info = self.record_routes.information(call.request, call.source)
         if info.flow is not None:

@@ -325,4 +325,4 @@ class ResponseContext(ClientSide):
 
 def has_way_back(response: Response) -> bool:
     """Whether there is a Via under ours, in a line of its own or in ours."""
-    return response.names.count(b"via") > 1 or b"," in response.first_lines[b"via"]
+    return response.has_more_than_one(b"via")

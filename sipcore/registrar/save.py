@@ -97,7 +97,7 @@ class Registrar:
 
     def _register(self, request: Request, source: Hop, user: bytes | None, now: float) -> tuple[Header, ...]:
         # The numbers are those of the steps in section 10.3.
-        names = request.names
+        names = request.first_lines
         self._check_domain(request.uri)  # 1
         if b"require" in names:  # 2
             self._check_extensions(request)
@@ -191,7 +191,7 @@ class _Update:
         self._tags = tags
         self._source = source
         self.headers: list[Header] = []
-        self._path = self._read_path() if b"path" in request.names else ()
+        self._path = self._read_path() if b"path" in request.first_lines else ()
         # with a Path the NAT, if any, and the connection are the business of the first proxy on it
         nated = not self._path and nat_uac_test(request, source, self._settings.nat_tests)
         self._flags = NAT if nated else 0

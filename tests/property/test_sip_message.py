@@ -1,5 +1,6 @@
 """Sans-IO: whatever the bytes are: a message that leaves as it came, or one named error."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from sipcore.errors import ParseError
 from sipcore.message import Edit, NameAddr, Request, Response, Uri, Via, build_response, parse
+from sipcore.message.parser import parse_carefully
 from sipcore.transport.layer import Hop, may_answer, receive_fixup, response_hop
 from tests.kit.sip_messages import INVITE_880, OK_760, request
 
@@ -56,6 +58,17 @@ def exercise(data: bytes) -> None:
         if receive_fixup(request, source) is not None:
             request.put_top_via(request.top_via)
         assert build_response(request, refused.status, to_tag=b"t").startswith(b"SIP/2.0 ")
+
+
+def said(read_message: Callable[[bytes], Request | Response], data: bytes) -> tuple[object, ...]:
+    """All that a parser says about a message."""
+    try:
+        message = read_message(data)
+    except ParseError as error:
+        return error.reason, error.status
+    vital = message.method, message.branch, message.call_id, message.cseq, message.from_tag, message.to_tag
+    more = message.max_forwards, message.body, message.raw, message.names, message.first_lines
+    return *vital, *more, message.top_via
 
 
 def read(message: Request | Response, data: bytes, source: Hop) -> None:
@@ -116,3 +129,9 @@ def test_values_out_of_any_bytes_are_read_or_refused_and_written_back(parts: lis
             assert value.matches(value)
         if not isinstance(value, Uri) or value.scheme in (b"sip", b"sips", b"tel"):
             assert kind.parse(bytes(value)) == value
+
+
+@given(st.one_of(mutated(), st.sampled_from(CORPUS)))
+@example(CORPUS[0].replace(b"Max-Forwards: 70", b"Max-Forwards"))
+def test_the_quick_parser_and_the_careful_one_say_the_same(data: bytes) -> None:
+    assert said(parse, data) == said(parse_carefully, data)
