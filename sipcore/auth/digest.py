@@ -15,6 +15,7 @@ from sipcore.auth.algorithm import BY_NAME, HASHES, NAMES, Algorithm
 from sipcore.auth.failures import Failures
 from sipcore.auth.nonce import Freshness, Nonces
 from sipcore.errors import ParseError, SipcoreError
+from sipcore.message.seen import Seen
 from sipcore.replication.capability import Kind
 from sipcore.replication.journal import Journal
 from sipcore.transport.layer import Hop
@@ -36,6 +37,11 @@ _DUMMY_HA1 = {algorithm: digest(b"nobody") for algorithm, digest in HASHES.items
 _PARAM = rb'\s*+([A-Za-z0-9_-]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s,"]++))\s*+(?:,|\Z)'
 _EACH = re.compile(_PARAM, re.DOTALL)
 _ALL = re.compile(rb"(?:" + _PARAM + rb")++\Z", re.DOTALL)
+# Between two quoted strings: other parameters, and the name of the next one; behind the last: only others.
+_TOKENS = rb"((?:\s*+[A-Za-z0-9_-]++\s*+=\s*+[^\s,\"]++\s*+%b)*)"
+_BETWEEN = re.compile(rb"\s*+," + _TOKENS % rb"," + rb"\s*+([A-Za-z0-9_-]++)\s*+=\s*+\Z")
+_BEHIND = re.compile(rb"\s*+(?:," + _TOKENS % rb"(?:,|\Z)" + rb")?\Z")
+_UNUSUAL = "Not the usual credentials"
 _NC = re.compile(rb"[0-9A-Fa-f]{8}\Z")
 _LATER = ((b"Retry-After", b"5"),)
 MAX_LINE = 4096  # bytes of credentials
@@ -239,9 +245,60 @@ def parse_credentials(line: bytes) -> dict[bytes, bytes] | None:
         return None
     if len(rest) > MAX_LINE:
         raise ParseError(f"Credentials over {MAX_LINE} bytes")
-    if _ALL.match(rest) is None:
+    try:
+        return _read_usual(rest)
+    except ParseError:
+        return _read_carefully(rest)
+
+
+def _read_usual(text: bytes) -> dict[bytes, bytes]:
+    """What stands between the quoted strings is the same each time; ParseError if it is not that easy."""
+    *pieces, tail = text.split(b'"')
+    if not pieces or len(pieces) % 2 or b"\\" in text:
+        raise ParseError(_UNUSUAL)
+    pieces[0] = b"," + pieces[0]
+    found: dict[bytes, bytes] = {}
+    count = 0
+    for between, value in zip(pieces[::2], pieces[1::2], strict=True):
+        tokens, name = _between[between]
+        if tokens:
+            found.update(tokens)
+        found[name] = value
+        count += len(tokens) + 1
+    tokens = _behind[tail]
+    found.update(tokens)
+    if len(found) != count + len(tokens):
+        raise ParseError(_UNUSUAL)
+    return found
+
+
+def _read_between(text: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """`, a=1, b=` gives a and its 1, and b, whose value is the quoted string behind it."""
+    found = _BETWEEN.match(text)
+    if found is None:
+        raise ParseError(_UNUSUAL)
+    return _tokens(found[1]), found[2].lower()
+
+
+def _read_behind(text: bytes) -> list[tuple[bytes, bytes]]:
+    found = _BEHIND.match(text)
+    if found is None:
+        raise ParseError(_UNUSUAL)
+    return _tokens(found[1] or b"")
+
+
+def _tokens(text: bytes) -> list[tuple[bytes, bytes]]:
+    return [(name.lower(), token) for name, _, token in _EACH.findall(text)]
+
+
+_between = Seen(_read_between)
+_behind = Seen(_read_behind)
+
+
+def _read_carefully(text: bytes) -> dict[bytes, bytes]:
+    if _ALL.match(text) is None:
         raise ParseError("Broken credentials")
-    params = _EACH.findall(rest)
+    params = _EACH.findall(text)
     found = {name.lower(): token or unquote(quoted) for name, quoted, token in params}
     if len(found) != len(params):
         raise ParseError("Repeated parameter in credentials")

@@ -5,6 +5,8 @@ from hashlib import md5
 from types import FrameType
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sipcore.auth.algorithm import HASHES, NAMES, SHA_512_256
 from sipcore.auth.digest import (
@@ -14,6 +16,8 @@ from sipcore.auth.digest import (
     DigestSettings,
     Pending,
     Verdict,
+    _read_carefully,
+    _read_usual,
     digest_response,
     parse_credentials,
 )
@@ -270,3 +274,30 @@ def test_broken_credentials_are_a_bad_request(bad: bytes) -> None:
 def test_another_scheme_is_no_digest_and_quoted_pairs_are_undone() -> None:
     assert parse_credentials(b"Basic abc=") is None
     assert parse_credentials(rb'Digest username="a\"b\\c", nc=1') == {b"username": rb'a"b\c', b"nc": b"1"}
+
+
+_PIECES = st.sampled_from(
+    (
+        b'a="1"',
+        b"b=2",
+        b"B = 3",
+        b",",
+        b", ",
+        b" ",
+        b'"',
+        b"=",
+        b"\\",
+        b"c",
+        b'realm="x, y=1"',
+        b"nc=00000001",
+    )
+)
+
+
+@given(st.lists(_PIECES, max_size=9).map(b"".join))
+def test_the_quick_reading_of_credentials_finds_what_the_careful_one_does(text: bytes) -> None:
+    try:
+        quick = _read_usual(text)
+    except ParseError:
+        return
+    assert quick == _read_carefully(text)
