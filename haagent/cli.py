@@ -23,6 +23,7 @@ from haagent.config import load
 from haagent.control.client import DEFAULT_SOCKET, AgentUnreachableError, ControlClient, RefusedError
 from haagent.doctor.cli import doctor
 from haagent.errors import ConfigError
+from haagent.keepalived.cli import convert
 
 REFUSED = 1
 WRONG_USAGE = 2
@@ -162,6 +163,7 @@ def check(config: Annotated[Path, typer.Argument(help="haagent.toml")]) -> None:
 
 
 app.command()(doctor)
+app.command()(convert)
 
 
 def main() -> None:

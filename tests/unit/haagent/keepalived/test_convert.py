@@ -1,0 +1,235 @@
+"""keepalived.conf as operators write it becomes a haagent.toml that passes its check; notes tell the rest."""
+
+import pytest
+
+from haagent.config import AgentConfig, load
+from haagent.keepalived.convert import Converted, convert
+from haagent.keepalived.parse import ConvertError, parse
+
+SIP = """
+! Configuration File for keepalived
+global_defs {
+    router_id sip1            # the name of this node
+    vrrp_version 3
+    enable_script_security
+    script_user keepalived_script
+    notification_email { ops@example.com }
+}
+vrrp_script chk_kamailio {
+    script "/usr/bin/killall -0 kamailio"
+    interval 2
+    fall 2
+    rise 2
+    weight -20
+}
+vrrp_instance VI_SIP
+{
+    state MASTER
+    interface eth0
+    virtual_router_id 51
+    priority 150
+    advert_int 0.1
+    authentication {
+        auth_type PASS
+        auth_pass secret12
+    }
+    unicast_src_ip 192.0.2.11
+    unicast_peer { 192.0.2.12 }
+    virtual_ipaddress {
+        192.0.2.100/24 brd 192.0.2.255 dev eth0 scope global label eth0:sip
+        2001:db8::100/64
+    }
+    track_interface { eth0
+        eth1 weight -10 }
+    track_script { chk_kamailio }
+    notify_master "/usr/local/bin/go-master.sh"
+    garp_master_delay 1
+    smtp_alert
+}
+"""
+TWO = """
+vrrp_sync_group BOTH {
+    group { OUT
+            IN }
+    notify /etc/keepalived/notify.sh
+}
+vrrp_instance OUT {
+    interface eth0
+    virtual_router_id 10
+    priority 101
+    nopreempt
+    preempt_delay 30
+    virtual_ipaddress { 198.51.100.1/24 }
+}
+vrrp_instance IN {
+    interface eth1
+    virtual_router_id 11
+    priority 101
+    nopreempt
+    virtual_ipaddress { 10.0.0.1 }
+    virtual_ipaddress_excluded { 10.0.0.2 }
+}
+"""
+
+
+def nothing(_pattern: str, _source: str) -> list[tuple[str, str]]:
+    return []
+
+
+def done(text: str, node: str = "") -> Converted:
+    return convert(parse(text, "k.conf", node=node, include=nothing))
+
+
+def said(converted: Converted, line: int) -> str:
+    return "\n".join(note.text for note in converted.notes if note.place.line == line)
+
+
+def line_of(text: str, part: str) -> int:
+    return next(number for number, line in enumerate(text.split("\n"), 1) if part in line)
+
+
+def test_a_pair_for_sip_keeps_its_virtual_router() -> None:
+    config = load(done(SIP).text)
+    router = config.virtual_router[0]
+    assert config.node == "sip1"
+    assert (router.name, router.vrid, router.interface, router.priority) == ("VI_SIP", 51, "eth0", 150)
+    assert (router.version, router.advert_interval, router.preempt) == (3, 0.1, True)
+    assert (router.vips, router.unicast_peers) == (("192.0.2.100", "2001:db8::100"), ("192.0.2.12",))
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ("notification_email", "haagent sends no mail"),
+        ("authentication", "first eight characters"),
+        ("label eth0:sip", "label: not carried over"),
+        ("notify_master", "the SIP core is told its role by itself"),
+        ("garp_master_delay", "announces itself at the takeover"),
+        ("smtp_alert", "alert on its metrics"),
+        ("vrrp_instance VI_SIP", "version 3 has no password"),
+    ],
+)
+def test_what_is_not_carried_over_is_said_with_its_line(part: str, text: str) -> None:
+    assert text in said(done(SIP), line_of(SIP, part))
+
+
+def test_what_has_a_key_or_is_done_anyway_is_not_complained_about() -> None:
+    for part in (
+        "router_id",
+        "vrrp_version",
+        "script_user",
+        "state MASTER",
+        "virtual_router_id",
+        "unicast_peer",
+    ):
+        assert said(done(SIP), line_of(SIP, part)) == ""
+
+
+def test_checks_are_carried_over_or_said_to_be_missing() -> None:
+    converted = done(SIP)
+    if "check" not in AgentConfig.__struct_fields__:
+        assert "has no [[check]]" in "\n".join(map(str, converted.notes))
+        return
+    assert 'command = ["/usr/bin/killall", "-0", "kamailio"]' in converted.text
+    assert 'user = "keepalived_script"' in converted.text
+    assert "weight = -20" in converted.text
+    assert 'interface = "eth1"' in converted.text
+    assert converted.text.count("[[check]]") == 2, "the virtual router's own interface is watched anyway"
+
+
+def test_version_2_is_keepalived_s_default_and_its_password_goes_to_a_file() -> None:
+    old = SIP.replace("    vrrp_version 3\n", "").replace("        2001:db8::100/64\n", "")
+    router = load(done(old).text).virtual_router[0]
+    assert (router.version, router.advert_interval) == (2, 1.0)
+    assert router.password_file == "/etc/haagent/VI_SIP.password"
+    assert "when both run haagent, take 3" in "\n".join(map(str, done(old).notes))
+
+
+def test_a_sync_group_of_all_is_what_haagent_does_and_one_of_some_is_said() -> None:
+    converted = done(TWO)
+    routers = load(converted.text).virtual_router
+    assert [router.name for router in routers] == ["OUT", "IN"]
+    assert [router.preempt for router in routers] == [False, False]
+    assert routers[1].vips == ("10.0.0.1", "10.0.0.2")
+    assert "move together" not in "\n".join(map(str, converted.notes))
+    assert "move together" in said(done(TWO.replace("            IN }", "}")), 2)
+    alone = TWO[TWO.index("vrrp_instance OUT") :]
+    assert "move all virtual routers" not in alone
+    assert "together" in "\n".join(map(str, done(alone).notes))
+
+
+def test_lines_of_another_node_and_their_blocks_are_left_out() -> None:
+    text = """
+vrrp_instance A {
+    interface eth0
+    virtual_router_id 1
+    @one priority 200
+    @^one priority 100
+    @two unicast_peer {
+        192.0.2.1
+    }
+    @one virtual_ipaddress { 192.0.2.50 }
+    @two virtual_ipaddress
+    {
+        192.0.2.60
+    }
+}
+"""
+    one, two = (load(done(text, node).text).virtual_router[0] for node in ("one", "two"))
+    assert (one.priority, one.vips, one.unicast_peers) == (200, ("192.0.2.50",), ())
+    assert (two.priority, two.vips, two.unicast_peers) == (100, ("192.0.2.60",), ("192.0.2.1",))
+
+
+def test_files_are_included_and_definitions_are_replaced() -> None:
+    files = {"conf.d/*.conf": [("conf.d/a.conf", "vrrp_instance A {\n interface $DEV\n include vips\n}")]}
+    files["vips"] = [("vips", "virtual_router_id 7\nvirtual_ipaddress { ${NET}.9 }\nsmtp_alert")]
+    text = "$DEV=eth3\n$NET=192.0.2\ninclude conf.d/*.conf\n"
+    converted = convert(parse(text, "k.conf", include=lambda pattern, _source: files[pattern]))
+    router = load(converted.text).virtual_router[0]
+    assert (router.interface, router.vips) == ("eth3", ("192.0.2.9",))
+    assert [str(note.place) for note in converted.notes if "smtp" in note.text] == ["vips:3"]
+
+
+def test_an_ipv6_virtual_router_gets_the_link_local_address_that_the_rfc_wants() -> None:
+    body = "interface eth0\n virtual_router_id 6\n virtual_ipaddress {\n 2001:db8::1/64\n }\n}"
+    text = "global_defs { vrrp_version 3 }\nvrrp_instance A {\n " + body
+    converted = done(text)
+    assert load(converted.text).virtual_router[0].vips == ("fe80::6", "2001:db8::1")
+    assert "fe80::6 was added" in said(converted, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("vrrp_instance A {\n interface eth0\n", "k.conf:1: vrrp_instance: its brace is never closed"),
+        ("a b\n}\n", "k.conf:2: a brace closes that none has opened"),
+        ("\n{\n", "k.conf:2: a brace opens without a keyword"),
+        ('a "b\n', "k.conf:1: a quote is never closed"),
+        ("a { b {" * 20, "k.conf:1: more than 16 deep"),
+        ("x\n~SEQ(var,1,2)\n", "k.conf:2: ~SEQ: write its lines out first"),
+        ("$A=1 \\\n", "k.conf:1: a definition over several lines"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_file_and_line(text: str, error: str) -> None:
+    with pytest.raises(ConvertError, match=error.replace("(", "\\(")):
+        done(text)
+
+
+def test_a_file_that_includes_itself_ends() -> None:
+    with pytest.raises(ConvertError, match="include each other more than 16 deep"):
+        parse("include x", "k.conf", include=lambda _pattern, _source: [("x", "include x")])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ("virtual_router_id 51", "virtual_router_id 300", "'300' is not in 1..255"),
+        ("virtual_router_id 51", "", "vrrp_instance VI_SIP: no vrid: not carried over"),
+        ("    interface eth0\n", "", "no interface"),
+        ("priority 150", "priority high", "'high' is not in 1..255"),
+        ("192.0.2.100/24", "sip.example.com", "'sip.example.com' is not an address"),
+        ("smtp_alert", "frobnicate 7", "frobnicate: unknown here, not carried over"),
+    ],
+)
+def test_a_wrong_value_is_named(old: str, new: str, text: str) -> None:
+    assert text in "\n".join(map(str, done(SIP.replace(old, new)).notes))
