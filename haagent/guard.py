@@ -119,7 +119,7 @@ class Guard:
     def _on_vrrp(self, ready: ReceivingSocket, now: float) -> None:
         reader, names = self._vrrp[ready]
         for packet in ready.read():
-            advert = reader.read(packet)
+            advert = reader.read(packet, time.time())
             if not isinstance(advert, Discard):
                 self._reporter.count(names[advert.vrid], "advertisements_received")
                 self._actions.carry_out(self._node.on_advertisement(names[advert.vrid], advert, now), now)

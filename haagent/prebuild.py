@@ -7,12 +7,14 @@ from haagent.errors import ConfigError
 from haagent.host import Interface, address_messages
 from haagent.pipe import AddressSetup, PeerEndpoint, RouterSetup, Setup
 from haagent.settings import node_settings
+from haagent.vrrp.authentication import MAX_KEY_SIZE, MIN_KEY_SIZE, Keys
 from haagent.vrrp.frames import Sender, announce, multicast, unicast
 from haagent.vrrp.packet import Terms
 from haagent.vrrp.pdu import PASSWORD_SIZE
 from haagent.vrrp.router import PRIORITY_OWNER
 
 MIN_KEY_BYTES = 16
+LEAST_WINDOW = 5.0  # seconds that the clocks of signed advertisements may differ at least
 
 
 def build_setup(config: AgentConfig, interfaces: dict[str, Interface]) -> Setup:
@@ -42,6 +44,7 @@ def _router(router: VirtualRouterConfig, where: Interface, source: IPAddress) ->
         vips=vips,
         style=router.checksum,
         password=password,
+        signed=router.auth is not None and router.auth.mode != "receive-only",
     )
     present = {address.ip for address in where.addresses}
     is_ipv6 = router.family == 6
@@ -73,7 +76,25 @@ def _terms(router: VirtualRouterConfig, sender: Sender) -> Terms:
         unicast=bool(router.unicast_peers),
         allowed=frozenset(peer.ip.packed for peer in router.unicast_peers or router.allow),
         min_ttl=router.min_ttl,
+        keys=_keys(router),
     )
+
+
+def _keys(router: VirtualRouterConfig) -> Keys | None:
+    auth = router.auth
+    if auth is None:
+        return None
+    keys = {}
+    for key in auth.keys:
+        secret = _read("virtual_router.auth.keys.file", key.file)
+        if not MIN_KEY_SIZE <= len(secret) <= MAX_KEY_SIZE:
+            raise ConfigError(
+                f"virtual_router.auth.keys.file: {key.file!r} holds {len(secret)} bytes,"
+                f" not {MIN_KEY_SIZE} to {MAX_KEY_SIZE}"
+            )
+        keys[key.id] = secret
+    window = max(3 * router.advert_interval, LEAST_WINDOW) if auth.replay == "time" else None
+    return Keys(mode=auth.mode, keys=keys, send=auth.send, window=window)
 
 
 def _source(router: VirtualRouterConfig, interfaces: dict[str, Interface]) -> IPAddress:

@@ -16,6 +16,22 @@ MAX_INTERVAL_V2 = 255.0  # seconds in one octet, RFC 3768 section 5.3.7
 MIN_LEASE = 0.03
 
 
+class KeyConfig(Section, frozen=True, kw_only=True):
+    """One key of [virtual_router.auth]."""
+
+    id: Annotated[int, Meta(ge=0, le=255)]
+    file: str
+
+
+class AuthConfig(Section, frozen=True, kw_only=True):
+    """[virtual_router.auth]: advertisements are signed (draft-cassen-vrrp-auth-hmac)."""
+
+    mode: Literal["receive-only", "permissive", "enforce"]
+    keys: Annotated[tuple[KeyConfig, ...], Meta(min_length=1, max_length=16)]
+    send: int
+    replay: Literal["counter", "time"] = "counter"
+
+
 class VirtualRouterConfig(Section, frozen=True, kw_only=True):
     """[[virtual_router]]: one VRRP instance and its addresses."""
 
@@ -31,6 +47,7 @@ class VirtualRouterConfig(Section, frozen=True, kw_only=True):
     strategy: Literal["on-master", "on-both"] = "on-master"
     checksum: Literal["rfc5798", "rfc9568"] = "rfc5798"
     password_file: str | None = None
+    auth: AuthConfig | None = None
     source: Address | None = None
     unicast_peers: Annotated[tuple[Address, ...], Meta(max_length=MAX_PEERS)] = ()
     allow: Annotated[tuple[Address, ...], Meta(max_length=MAX_PEERS)] = ()
@@ -60,6 +77,17 @@ def router_problems(key: str, router: VirtualRouterConfig) -> Iterator[str]:
     if router.preempt_delay > MAX_PREEMPT_DELAY:
         yield f"{key}.preempt_delay: {router.preempt_delay:g}s is more than {MAX_PREEMPT_DELAY:g}s"
     yield from _sender_problems(key, router)
+    if router.auth is not None:
+        yield from _auth_problems(f"{key}.auth", router.auth)
+
+
+def _auth_problems(key: str, auth: AuthConfig) -> Iterator[str]:
+    ids = [one.id for one in auth.keys]
+    for index, one in enumerate(ids):
+        if one in ids[:index]:
+            yield f"{key}.keys[{index}].id: {one} stands there twice"
+    if auth.send not in ids:
+        yield f"{key}.send: {auth.send} is the id of none of the keys ({', '.join(map(str, ids))})"
 
 
 def _sender_problems(key: str, router: VirtualRouterConfig) -> Iterator[str]:

@@ -15,6 +15,7 @@ from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6NDOptDstLLAddr, IPv6
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 
+from haagent.vrrp.authentication import TRAILER_SIZE
 from haagent.vrrp.pdu import (
     GROUP,
     GROUP6,
@@ -51,6 +52,7 @@ class Sender:
     version: int = VERSION_3
     style: Checksum = "rfc5798"
     password: bytes | None = None
+    signed: bool = False  # the guard appends an HMAC trailer
 
     @property
     def carried(self) -> list[Address]:
@@ -70,7 +72,8 @@ def multicast(sender: Sender) -> Template:
         header = IP(
             src=str(sender.source), dst=str(GROUP), ttl=TTL, tos=INTERNETWORK_CONTROL, proto=PROTOCOL, id=0
         )
-    head = bytes(ether / header / Raw(pdu))[: -len(pdu)]
+    room = pdu + bytes(_trailer(sender))
+    head = bytes(ether / header / Raw(room))[: -len(room)]
     group = GROUP6 if sender.source.version == 6 else GROUP
     return Template("", head, pdu, _pseudo(sender, group, len(pdu)))
 
@@ -115,7 +118,12 @@ def _pseudo(sender: Sender, destination: Address, length: int) -> bytes:
     """Version 2 has none (RFC 3768 section 5.3.8), version 3 over IPv4 by configuration."""
     if sender.source.version == 4 and (sender.version != VERSION_3 or sender.style == "rfc9568"):
         return b""
-    return pseudo_header(sender.source.packed, destination.packed, length)
+    covered = length + (_trailer(sender) if sender.source.version == 6 else 0)
+    return pseudo_header(sender.source.packed, destination.packed, covered)
+
+
+def _trailer(sender: Sender) -> int:
+    return TRAILER_SIZE if sender.signed else 0
 
 
 def _gratuitous_arp(address: str, mac: str, operation: int, target_mac: str) -> bytes:

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from haagent.vrrp.authentication import EXTENSION_TYPE, TRAILER_SIZE, Keys, Verifier
 from haagent.vrrp.pdu import (
     AUTH_NONE,
     AUTH_PASSWORD,
@@ -53,6 +54,9 @@ class Discard(StrEnum):
     OWNER = "owner"  # version 2: an address owner listens to nobody
     AUTH_TYPE = "auth_type"
     AUTH = "auth"
+    UNSIGNED = "unsigned"  # HMAC trailer: there is none
+    SIGNATURE = "signature"  # wrong, or by a key that we do not have
+    REPLAY = "replay"
     COUNT = "count"
     FIRST_ADDRESS = "first_address"  # IPv6: not the link-local one
     VIPS = "vips"
@@ -71,6 +75,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     unicast: bool = False
     allowed: frozenset[bytes] = frozenset()  # senders; empty: any (multicast only)
     min_ttl: int = TTL
+    keys: Keys | None = None
 
 
 STRICT = Terms()
@@ -96,10 +101,17 @@ class AdvertisementReader:
         self._own = own
         self.discards = dict.fromkeys(Discard, 0)
         self.mismatches = {"vips": 0, "interval": 0}
+        self._verifiers = {vrid: Verifier(of.keys) for vrid, of in terms.items() if of.keys is not None}
 
-    def read(self, packet: bytes | Datagram) -> Advertisement | Discard:
-        """The advertisement in a packet (IPv4: header first), or why there is none; never raises."""
-        result = decode(packet, self._terms, self._own)
+    def read(self, packet: bytes | Datagram, utc: float = 0.0) -> Advertisement | Discard:
+        """The advertisement in a packet (IPv4: header first), or why there is none; never raises.
+
+        `utc` is the wall clock, for signed advertisements.
+        """
+        datagram = packet if isinstance(packet, Datagram) else ipv4(packet)
+        result = datagram if isinstance(datagram, Discard) else decode(datagram, self._terms, self._own)
+        if self._verifiers and isinstance(datagram, Datagram) and not isinstance(result, Discard):
+            result = self._verify(datagram, result, utc)
         if isinstance(result, Discard):
             self.discards[result] += 1
             return result
@@ -109,6 +121,16 @@ class AdvertisementReader:
         if abs(result.interval - terms.interval) > 1e-6:
             self.mismatches["interval"] += 1
         return result
+
+    def _verify(self, datagram: Datagram, advert: Advertisement, utc: float) -> Advertisement | Discard:
+        verifier = self._verifiers.get(advert.vrid)
+        size = _size(datagram)
+        if verifier is None or size is None:
+            return advert
+        pdu = datagram.pdu
+        trailer = pdu[size:] if _is_signed(pdu, size) else b""
+        refusal = verifier.check(datagram.source, pdu[:size], trailer, utc)
+        return advert if refusal is None else Discard(refusal)
 
 
 def decode(packet: bytes | Datagram, terms: Mapping[int, Terms], own: bytes = b"") -> Advertisement | Discard:
@@ -146,12 +168,14 @@ def _check_message(  # noqa: PLR0911 - the ladder of the RFC, one rung after the
     size = _size(datagram)
     if size is None:
         return Discard.LENGTH
+    if len(source) == 16:
+        covered = pdu if _is_signed(pdu, size) else pdu[:size]  # a trailer is covered over IPv6 alone
+        good = checksum(pseudo_header(source, destination, len(covered)) + covered) == 0
+        return True if good else Discard.CHECKSUM
     pdu = pdu[:size]
     if version == VERSION_3 and checksum(pseudo_header(source, destination, size) + pdu) == 0:
         return True
-    if len(source) == 4 and checksum(pdu) == 0:
-        return False
-    return Discard.CHECKSUM
+    return False if checksum(pdu) == 0 else Discard.CHECKSUM
 
 
 def _check_sender(datagram: Datagram, terms: Terms, own: bytes) -> Discard | None:
@@ -220,6 +244,11 @@ def _size(datagram: Datagram) -> int | None:
     if pdu[0] >> 4 == VERSION_2:
         size += PASSWORD_SIZE  # RFC 3768 section 5.3.10: there also without authentication
     return size if len(pdu) >= size else None
+
+
+def _is_signed(pdu: bytes, size: int) -> bool:
+    """Whether the HMAC trailer follows the message."""
+    return len(pdu) == size + TRAILER_SIZE and pdu[size] == EXTENSION_TYPE
 
 
 def ipv4(packet: bytes) -> Datagram | Discard:

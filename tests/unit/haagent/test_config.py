@@ -191,6 +191,35 @@ def test_ipv6_unicast_beyond_the_link_needs_a_source() -> None:
         load(IPV6.replace('"100ms"', '"1s"\nversion = 2'))
 
 
+AUTH = """
+[virtual_router.auth]
+mode = "enforce"
+keys = [{ id = 1, file = "/etc/haagent/1" }, { id = 2, file = "/etc/haagent/2" }]
+send = 2
+"""
+
+
+def test_keys_of_signed_advertisements_have_ids_and_one_of_them_signs() -> None:
+    signed = GOOD.replace("[peer]", AUTH + "[peer]")
+    auth = load(signed).virtual_router[0].auth
+    assert auth is not None
+    assert (auth.mode, [key.id for key in auth.keys], auth.send, auth.replay) == (
+        "enforce",
+        [1, 2],
+        2,
+        "counter",
+    )
+    for old, new, text in (
+        ("send = 2", "send = 3", r"auth.send: 3 is the id of none of the keys \(1, 2\)"),
+        ("id = 2", "id = 1", r"auth.keys\[1\].id: 1 stands there twice"),
+        ("id = 2", "id = 256", r"keys\[1\].id: 256: .*255"),
+        ('"enforce"', '"strict"', "auth.mode: "),
+        ("send =", "sent =", "auth.sent: unknown key; did you mean 'send'"),
+    ):
+        with pytest.raises(ConfigError, match=text):
+            load(signed.replace(old, new, 1))
+
+
 def test_an_interface_without_ipv4_cannot_advertise() -> None:
     only_vip = HostInterface((ip_interface("10.88.0.100/32"),))
     with pytest.raises(ConfigError, match="has no IPv4 address"):
