@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from sipcore.dialog.dialog import Dialog
 from sipcore.dialog.settings import DialogSettings, Side
+from sipcore.errors import ParseError
 from sipcore.message import Message, Request, Response
+from sipcore.message.typed import SessionExpires
 
 Headers = tuple[tuple[bytes, bytes], ...]
 LEAST = 90  # seconds, section 5: no Min-SE may be less
@@ -75,14 +77,18 @@ class SessionTimer:
             dialog.more.session_expires = 0  # the timer is off from now on
             dialog.more.session_at = inf
             return headers, True
-        interval = delta_seconds(value)
+        try:
+            timer = SessionExpires.parse(value)
+        except ParseError:
+            return headers, False
+        interval = min(timer.seconds, MAX_INTERVAL)
         if not interval:
             return headers, False
         more = dialog.extra()
         more.session_expires = interval
         more.session_at = now + interval
         from_caller = response.from_tag == dialog.from_tag
-        by_sender = b"refresher=uac" in value.lower()
+        by_sender = timer.refresher == b"uac"
         more.refresher = Side.CALLER if by_sender is from_caller else Side.CALLEE
         return headers, True
 

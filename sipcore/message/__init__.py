@@ -9,7 +9,7 @@ The message interface, which a compiled form may take the place of:
   whether a header is there. Names are the long form in lower case.
 - `Edit(message)` splices; `build()` joins. What was not edited is the same bytes.
 - `build_response`, `build_request`, `build_ack`, `build_cancel` write new messages.
-- `limits` are of the process; `Via`, `NameAddr`, `Uri`, `Sdp` read single values.
+- `limits` are of the process; `Via`, `NameAddr`, `Uri`, `Sdp`, `typed` read single values.
 """
 
 from sipcore.message.build import build_ack, build_cancel, build_request, build_response

@@ -10,6 +10,7 @@ from sipcore.errors import ConfigError, ParseError, ReplicationError
 from sipcore.message import Edit, NameAddr, Request, Uri, Via, build_response, parse
 from sipcore.message.params import join_params, parse_params, split_values
 from sipcore.message.sdp import Sdp, find
+from sipcore.message.typed import RAck, SessionExpires, TokenValue
 from sipcore.replication.frame import FrameReader
 from sipcore.transport.framing import Framing
 from sipcore.transport.stun import binding_response
@@ -65,6 +66,14 @@ def name_addr(data: bytes) -> None:
     """Written and read again it is the same address."""
     value = NameAddr.parse(data)
     assert NameAddr.parse(bytes(value)) == value
+
+
+def typed(data: bytes) -> None:
+    """Written and read again each kind of value is the same."""
+    for kind in (TokenValue, SessionExpires, RAck):
+        with suppress(ParseError):
+            value = kind.parse(data)
+            assert kind.parse(bytes(value)) == value
 
 
 def params(data: bytes) -> None:
@@ -130,6 +139,7 @@ TARGETS: dict[str, Target] = {
     "via": via,
     "name_addr": name_addr,
     "params": params,
+    "typed": typed,
     "credentials": parse_credentials,
     "sdp": sdp,
     "framing": framing,
