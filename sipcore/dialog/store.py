@@ -19,6 +19,7 @@ from sipcore.dialog.dialog import (
     dialog_key,
 )
 from sipcore.dialog.profiles import Profiles
+from sipcore.dialog.session_timer import LEAST
 from sipcore.dialog.settings import DialogSettings, Side
 from sipcore.errors import DialogError
 from sipcore.message import Request, Response
@@ -29,6 +30,7 @@ from sipcore.timers import TimerWheel
 from sipcore.transport.layer import Hop
 
 SPREAD = 5.0  # seconds over which a new master spreads what is overdue
+MAX_SESSION = 86_400  # seconds
 BYE_GUARD = 64.0  # seconds after which a BYE needs no answer any more
 
 
@@ -86,6 +88,13 @@ class DialogStore:
         return sides | dialog.more.pings if dialog.more is not None else sides
 
     # Changes
+
+    def set_session_timer(self, dialog: Dialog, seconds: int) -> None:
+        """What the ends are asked for instead of what the config says, RFC 4028."""
+        if not LEAST <= seconds <= MAX_SESSION:
+            raise DialogError(f"session timer: {seconds} s is not in {LEAST}..{MAX_SESSION}")
+        dialog.extra().session_wanted = seconds
+        self.touch(dialog)
 
     def adopt(self, dialog: Dialog, now: float) -> None:
         """Take in a dialog that another node has led; what is overdue is spread over SPREAD seconds."""

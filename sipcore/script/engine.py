@@ -127,7 +127,7 @@ class Script:
     def on_event(self, event: Event, key: bytes, subject: object = None) -> None:
         """Something happened; its routes run after the batch, those of one key one after the other."""
         routes = self.services.generation.events.get(event)
-        if routes is None:
+        if routes is None or not self.services.proxy.layer.active:
             return
         for route in routes:
             if self._events >= MAX_EVENTS:

@@ -1,6 +1,7 @@
 """Sans-IO: an event as an event route sees it."""
 
 from sipcore.bus import Event
+from sipcore.dialog.dialog import State
 from sipcore.script.context import Context
 from sipcore.script.services import Services
 from sipcore.script.text import text
@@ -15,7 +16,7 @@ class RaisedEvent(Context):
         super().__init__(services)
         self.event = event
         self.raw_key = raw_key
-        self.subject = subject  # a Binding for contact events, None for AOR events
+        self.subject = subject  # a Binding, a StateChange, an AuthFailure, a number; None for AOR events
         self._now = now
 
     @property
@@ -46,3 +47,17 @@ class RaisedEvent(Context):
     def contact(self) -> str:
         """The contact URI of a contact event, else empty. OpenSIPS: $param(address)."""
         return text(getattr(self.subject, "uri", b""))
+
+    @property
+    def state(self) -> str:
+        """What a dialog has come to: UNCONFIRMED, EARLY, CONFIRMED_NA, CONFIRMED, DELETED; else empty."""
+        return _name(getattr(self.subject, "new", None))
+
+    @property
+    def old_state(self) -> str:
+        """What a dialog was before, empty for a new one. OpenSIPS: $param(old_state)."""
+        return _name(getattr(self.subject, "old", None))
+
+
+def _name(state: State | None) -> str:
+    return state.name if state is not None else ""

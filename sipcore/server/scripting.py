@@ -1,8 +1,10 @@
 """IO shell: the routing script of the config, its key-value stores and its tasks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
+from sipcore.bus import Bus
 from sipcore.cachedb.guard import GuardSettings
 from sipcore.cachedb.stores import Stores, open_store
 from sipcore.config import SipcoreConfig
@@ -19,9 +21,18 @@ from sipcore.server.reload import Reloads
 
 
 class Scripting:
-    """Puts the script in the place of the default routes; without one it does nothing."""
+    """Puts the script in the place of the default routes; without one it does nothing.
 
-    def __init__(self, config: SipcoreConfig, parts: Parts, flush: Callable[[float], None]) -> None:
+    `buses`: who else raises events, beside the parts of the core.
+    """
+
+    def __init__(
+        self,
+        config: SipcoreConfig,
+        parts: Parts,
+        flush: Callable[[float], None],
+        buses: Iterable[Bus[Any]] = (),
+    ) -> None:
         self.stores = open_stores(config)
         self._host: ScriptHost | None = None
         if config.script is None:
@@ -36,7 +47,8 @@ class Scripting:
         services.keeper = core.keeper
         limits = config.script
         script = Script(services, generation, time_limit=limits.time_limit, max_waiting=limits.max_waiting)
-        for bus in (parts.location.bus, core.dialogs.bus, parts.auth.failures.bus):
+        own: list[Bus[Any]] = [parts.location.bus, core.dialogs.bus, parts.auth.failures.bus]
+        for bus in (*own, *buses):
             script.subscribe(bus)
         core.proxy.routes = script
         self._host = ScriptHost(script, path, self.stores, flush)

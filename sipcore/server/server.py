@@ -64,7 +64,7 @@ class Server:
         self._tracing = Tracing(loaded, now)
         self._watchers = self._tracing.tap.watchers
         self._reloads = Reloads()
-        self._scripting = Scripting(loaded.config, self._parts, self._flush)
+        self._scripting = Scripting(loaded.config, self._parts, self._flush, [self._transports.admission.bus])
         self._scripting.add_to(self._reloads)
         self._reloads.add("certificates", self._transports.reload)
         self._answers = Answers(

@@ -1,6 +1,7 @@
 """Sans-IO: dialogs, their values and profiles. OpenSIPS: dialog."""
 
 from sipcore.dialog.dialog import Dialog, EndReason
+from sipcore.dialog.settings import Side
 from sipcore.script.call import Call
 from sipcore.script.errors import RouteError
 
@@ -53,6 +54,17 @@ async def fetch_dlg_value(call: Call, name: str) -> str | None:
 async def set_dlg_timeout(call: Call, seconds: float) -> None:
     """How long the call may last; then both sides get a BYE. OpenSIPS: $DLG_timeout."""
     call.services.dialogs.set_lifetime(await _begun(call), seconds, call.now)
+
+
+async def set_dlg_pings(call: Call, *, caller: bool = True, callee: bool = True) -> None:
+    """Ask these ends of the call by OPTIONS whether they live. OpenSIPS: create_dialog("Pp")."""
+    sides = (Side.CALLER if caller else Side(0)) | (Side.CALLEE if callee else Side(0))
+    call.services.dialogs.set_pings(await _begun(call), call.now, sides)
+
+
+async def set_session_timer(call: Call, seconds: int) -> None:
+    """Have the ends refresh this call at least so often (RFC 4028). OpenSIPS: sst module."""
+    call.services.dialogs.set_session_timer(await _begun(call), seconds)
 
 
 async def dlg_end(call: Call) -> bool:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.kit.redis_server import RedisServer
-from tests.kit.sip_live import CoreProcess, LivePhones, sipcore, wait_for
+from tests.kit.sip_live import ROOT, CoreProcess, LivePhones, sipcore, wait_for
+from tests.kit.sip_streams import options
 
 HEAD = "from sipcore.script import *\n\n"
 REGISTER = """
@@ -41,10 +42,10 @@ PLAIN = (
 class Scripted(CoreProcess):
     """A core with a script, and a Redis server if one is given."""
 
-    def __init__(self, folder: Path, text: str, *, redis: RedisServer | None = None) -> None:
+    def __init__(self, folder: Path, text: str, *, redis: RedisServer | None = None, more: str = "") -> None:
         self.script = folder / "route.py"
         self.script.write_text(text)
-        more = f'[script]\npath = "{self.script}"\n'
+        more += f'[script]\npath = "{self.script}"\n'
         if redis is not None:
             more += f'[[cachedb]]\nurl = "{redis.url}"\nbudget = "300ms"\n'
         super().__init__(folder, more=more)
@@ -63,11 +64,16 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
         yield server
 
 
-def finished_call(phones: LivePhones, name: str, called: str = "bob") -> None:
-    """A call from alice that is answered and ended."""
+def standing_call(phones: LivePhones, name: str, called: str = "bob") -> None:
+    """A call from alice that is answered."""
     phones.call(name, "alice", called)
     phones.phone.answer(name, time.monotonic())
     assert phones.until("answered", "failed", call=name)["event"] == "answered"
+
+
+def finished_call(phones: LivePhones, name: str, called: str = "bob") -> None:
+    """A call from alice that is answered and ended."""
+    standing_call(phones, name, called)
     phones.phone.bye(name, "caller", time.monotonic())
     phones.until("bye_answered", call=name)
 
@@ -207,6 +213,90 @@ def test_a_dead_redis_does_not_hold_a_call(tmp_path: Path, redis: RedisServer, h
         assert store["rejected"] >= 1
         assert core.counters()["script_failures"] == 0
         assert b'sipcore_cachedb_usable{store="redis:location"} 0.0' in metrics(core)
+
+
+EVENTS = (
+    PLAIN
+    + """
+async def seen(event: RaisedEvent, what: str) -> None:
+    await cache_add(event, "redis:location", f"{event.name}:{what}", 1, 60)
+
+
+@event_route("E_UL_AOR_INSERT")
+@event_route("E_UL_AOR_DELETE")
+async def on_aor(event: RaisedEvent) -> None:
+    await seen(event, event.aor)
+
+
+@event_route("E_UL_CONTACT_INSERT")
+@event_route("E_UL_CONTACT_UPDATE")
+@event_route("E_UL_CONTACT_DELETE")
+async def on_contact(event: RaisedEvent) -> None:
+    await seen(event, "contact" if event.contact else "none")
+
+
+@event_route("E_DLG_STATE_CHANGED")
+async def on_dialog(event: RaisedEvent) -> None:
+    await seen(event, event.old_state + ">" + event.state)
+
+
+@event_route("E_AUTH_FAILURE")
+@event_route("E_PIKE_BLOCKED")
+async def on_attack(event: RaisedEvent) -> None:
+    await seen(event, event.key)
+"""
+)
+PIKE = '[pike]\nsampling_time_unit = "2s"\nreqs_density_per_unit = 60\nremove_latency = "60s"\n'
+HAPPENED = {
+    "E_UL_AOR_INSERT:sip:bob@example.test",
+    "E_UL_AOR_DELETE:sip:bob@example.test",
+    "E_UL_CONTACT_INSERT:contact",
+    "E_UL_CONTACT_UPDATE:contact",
+    "E_UL_CONTACT_DELETE:contact",
+    "E_DLG_STATE_CHANGED:>UNCONFIRMED",
+    "E_DLG_STATE_CHANGED:UNCONFIRMED>EARLY",
+    "E_DLG_STATE_CHANGED:EARLY>CONFIRMED_NA",
+    "E_DLG_STATE_CHANGED:CONFIRMED_NA>CONFIRMED",
+    "E_DLG_STATE_CHANGED:CONFIRMED>DELETED",
+    "E_AUTH_FAILURE:bob",
+    "E_PIKE_BLOCKED:127.0.0.1",
+}
+
+
+def test_every_event_of_the_core_reaches_its_route(tmp_path: Path, redis: RedisServer) -> None:
+    with (
+        Scripted(tmp_path, EVENTS, redis=redis, more=PIKE) as core,
+        LivePhones((core.address, core.port), "alice", "bob") as phones,
+    ):
+        phones.register("alice", "bob")
+        phones.register("bob")
+        finished_call(phones, "c1")
+        phones.register("bob", expires=0)
+        with LivePhones((core.address, core.port), "bob", password="wrong") as liar:
+            liar.phone.register(b"bob", 600, time.monotonic())
+            liar.until("register_failed")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            for number in range(200):
+                stranger.sendto(options(number, transport="UDP"), (core.address, core.port))
+        for name in sorted(HAPPENED):
+            wait_for(lambda name=name: redis.command("GET", name) != b"$-1\r\n", name)  # type: ignore[misc]
+
+
+def test_the_script_that_limits_concurrent_calls_does_so(tmp_path: Path) -> None:
+    text = (ROOT / "docs/examples/scripts/concurrent_calls.py").read_text()
+    more = '[dialog]\nprofiles = ["caller", "trunk"]\n'
+    with (
+        Scripted(tmp_path, text, more=more) as core,
+        LivePhones((core.address, core.port), "alice", "bob") as phones,
+    ):
+        phones.register("alice", "bob")
+        for number in range(2):
+            standing_call(phones, f"c{number}")
+        assert failed_call(phones, "c2") == 403
+        phones.phone.bye("c0", "caller", time.monotonic())
+        phones.until("bye_answered", call="c0")
+        standing_call(phones, "c3")
+        assert core.client.get("/v1/profiles/caller") == [{"value": "alice", "size": 2}]
 
 
 def metrics(core: CoreProcess) -> bytes:

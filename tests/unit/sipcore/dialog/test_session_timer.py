@@ -5,6 +5,7 @@ import pytest
 from sipcore.dialog.dialog import EndReason
 from sipcore.dialog.session_timer import AS_IT_IS, Verdict
 from sipcore.dialog.settings import DialogSettings, Side
+from sipcore.errors import DialogError
 from tests.kit.sip_dialog import Desk, Headers
 from tests.kit.sip_messages import parsed_request, request
 
@@ -132,3 +133,14 @@ def test_what_a_script_wants_for_one_call_is_remembered_for_its_answer() -> None
     found = desk.table.session_timer(parsed_request(request(b"INVITE", headers=(TIMER,))), 240)
     assert found == Verdict(0, (asks(b"240"),))
     assert desk.respond(200, asked=(TIMER,))[0] == asks(b"240;refresher=uac")
+
+
+def test_the_script_says_how_often_one_call_is_to_be_refreshed() -> None:
+    desk = Desk()
+    invite = parsed_request(request(b"INVITE", headers=(TIMER, asks(b"1800"))))
+    dialog = desk.table.create(invite, desk.now)
+    desk.table.set_session_timer(dialog, 300)
+    assert desk.table.session_timer(invite) == Verdict(0, (asks(b"300"),))
+    for seconds in (0, 89, 86_401):
+        with pytest.raises(DialogError, match=r"is not in 90\.\.86400"):
+            desk.table.set_session_timer(dialog, seconds)
