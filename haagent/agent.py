@@ -18,6 +18,8 @@ from haagent.control import api
 from haagent.control.status import view
 from haagent.errors import ConfigError, HaagentError
 from haagent.guard_process import GuardProcess
+from haagent.health.runner import HealthChecks
+from haagent.health.weights import Finding
 from haagent.notify.core import CoreLink, CoreState, Told
 from haagent.packet_rules import PacketRules, require_agreement
 from haagent.pipe import Core, Order, Report, RoleChange, Setup
@@ -100,6 +102,7 @@ class Control:
         self._epoch = prepared.state.epoch()
         self._core_seen = Core(pid=0, ready=False, synced=False)
         self._stopping = asyncio.Event()
+        self._checks = HealthChecks(prepared.config, self._on_findings)
         core = prepared.config.core
         self._core: CoreLink | None = None
         if core is not None:
@@ -118,7 +121,7 @@ class Control:
             listen = self._config.api.listen
             servers.append(await api.serve_tcp(self, listen.host, listen.port))
         background = [asyncio.create_task(self._history.run()), asyncio.create_task(self._sign_of_life())]
-        background.append(asyncio.create_task(self._keep_rules()))
+        background += [asyncio.create_task(self._keep_rules()), asyncio.create_task(self._checks.run())]
         if self._core is not None:
             background.append(asyncio.create_task(self._core.run()))
         guarding = asyncio.create_task(self._keep_guard())
@@ -145,7 +148,12 @@ class Control:
         if self._core is not None:
             core = {**NO_CORE, **self._core.last, "connected": self._core.connected}
         state = view(self._config, self._report, epoch=self._epoch, guard_pid=guard_pid, core=core)
-        return {**state, "since": self._history.since, "pid": os.getpid()}
+        return {
+            **state,
+            "checks": self._checks.status(),
+            "since": self._history.since,
+            "pid": os.getpid(),
+        }
 
     def explain(self) -> dict[str, Any]:
         """Why the node has the role that it has."""
@@ -175,6 +183,7 @@ class Control:
         told = Told("MASTER" if change.role == "MASTER" else "BACKUP", change.epoch, change.reason)
         if self._core is not None:
             self._core.tell(told)
+        self._checks.on_role(change.role)
         self._epoch = max(self._epoch, change.epoch)
         self._history.add(change)
         service.notify(f"STATUS={change.role}, epoch {change.epoch}: {change.reason}")
@@ -186,6 +195,10 @@ class Control:
     def _on_core_gone(self, reason: str) -> None:
         log.warning(reason)
         self._tell_guard(Core(pid=0, ready=False, synced=False))
+
+    def _on_findings(self, findings: tuple[Finding, ...]) -> None:
+        if self._guard is not None:
+            self._guard.tell_findings(findings)
 
     def _tell_guard(self, core: Core) -> None:
         if core == self._core_seen:
@@ -219,7 +232,7 @@ class Control:
     async def _run_guard(self) -> bool:
         """One life of the guard; True when there is to be another."""
         started = time.monotonic()
-        self._setup.epoch = self._epoch
+        self._setup.epoch, self._setup.findings = self._epoch, self._checks.findings
         self._guard = GuardProcess(
             self._setup,
             self._lock,

@@ -44,6 +44,7 @@ class _StatusCollector(Collector):
             )
         yield from self._routers()
         yield from self._realtime()
+        yield from self._checks()
 
     def _routers(self) -> Iterator[Metric]:
         priority = GaugeMetricFamily("haagent_router_priority", "Effective priority.", labels=["router"])
@@ -60,6 +61,26 @@ class _StatusCollector(Collector):
             for event, count in router["counters"].items():
                 counters.add_metric([name, event], count)
         yield from (priority, present, counters)
+
+    def _checks(self) -> Iterator[Metric]:
+        """A check that knows nothing has no sample of `up`."""
+        labels = ["check", "kind"]
+        up = GaugeMetricFamily("haagent_check_up", "1 while the check is up.", labels=labels)
+        took = GaugeMetricFamily("haagent_check_duration_seconds", "Time of the last run.", labels=labels)
+        weight = GaugeMetricFamily("haagent_check_weight", "Configured weight; 0: fault.", labels=labels)
+        runs = CounterMetricFamily("haagent_check_runs", "Runs by result.", labels=[*labels, "result"])
+        for check in self._status.get("checks", []):
+            where = [check["name"], check["kind"]]
+            if check["verdict"] != "unknown":
+                up.add_metric(where, float(check["verdict"] == "up"))
+            if check["duration_ms"] is not None:
+                took.add_metric(where, check["duration_ms"] / 1000)
+            weight.add_metric(where, check["weight"])
+            late = check["timeouts"]
+            runs.add_metric([*where, "good"], check["runs"] - check["failures"])
+            runs.add_metric([*where, "bad"], check["failures"] - late)
+            runs.add_metric([*where, "timeout"], late)
+        yield from (up, took, weight, runs)
 
     def _realtime(self) -> Iterator[Metric]:
         granted = GaugeMetricFamily("haagent_realtime", "1 where the kernel granted it.", labels=["what"])

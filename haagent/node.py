@@ -150,7 +150,7 @@ class Node(NodeElection):
         return self._reconsider(now) or self._beat(now)
 
     def on_findings(self, findings: Iterable[Finding], now: float) -> list[Effect]:
-        """What all health checks say; frames of every priority that this can lead to must have been built."""
+        """What all health checks say now."""
         old, self._findings = self._findings, tuple(findings)
         self._forced = self._forced and old == self._findings
         effects = self._own.weigh(self._findings, now)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from haagent.config import AgentConfig, IPAddress, PeerConfig, VirtualRouterConfig
 from haagent.errors import ConfigError
+from haagent.health.board import first_findings
 from haagent.host import Interface, address_messages
 from haagent.pipe import AddressSetup, PeerEndpoint, RouterSetup, Setup
 from haagent.settings import node_settings
@@ -29,6 +30,7 @@ def build_setup(config: AgentConfig, interfaces: dict[str, Interface]) -> Setup:
         ],
         peer=_endpoint(config.peer) if config.peer is not None else None,
         epoch=0,
+        findings=first_findings(config.check, config.virtual_router),
     )
 
 

@@ -9,6 +9,7 @@ from rich.table import Column, Table
 Json = Mapping[str, object]
 
 COLOURS = {"MASTER": "bold green", "BACKUP": "cyan", "FAULT": "bold red", "INIT": "yellow"}
+VERDICTS = {"up": "green", "down": "bold red"}
 PHASES = {"vip_ms": "VIP", "announced_ms": "announced", "core_told_ms": "core told"}
 
 
@@ -21,7 +22,9 @@ def is_healthy(state: Json) -> bool:
 
 def status(state: Json) -> Group:
     """The tables of `haagent status`."""
-    return Group(_node(state), _routers(_rows(state, "routers")))
+    tables = [_node(state), _routers(_rows(state, "routers"))]
+    checks = _rows(state, "checks") if "checks" in state else []
+    return Group(*tables, *([_checks(checks)] if checks else []))
 
 
 def history(records: Sequence[Json]) -> Table:
@@ -79,6 +82,28 @@ def _routers(routers: Sequence[Json]) -> Table:
             f"{router['lease']} s" if router["lease"] != "off" else "off",
         )
     return table
+
+
+def _checks(checks: Sequence[Json]) -> Table:
+    table = Table("check", "kind", "verdict", "weight", "last result", "took", "streak", "next run")
+    for check in checks:
+        last, took, after = check["last"], check["duration_ms"], check["next_run"]
+        table.add_row(
+            escape(str(check["name"])),
+            str(check["kind"]),
+            _verdict(check),
+            str(check["weight"]) if check["weight"] else "0 (fault)",
+            escape(str(last["reason"])) if isinstance(last, dict) else "none yet",
+            "-" if took is None else f"{took} ms",
+            str(check["streak"]),
+            f"only as {check['when']}" if after is None else f"in {after} s",
+        )
+    return table
+
+
+def _verdict(check: Json) -> str:
+    text = str(check["verdict"])
+    return f"[{VERDICTS.get(text, 'yellow')}]{escape(text)}[/]"
 
 
 def _rows(state: Json, key: str) -> list[Json]:

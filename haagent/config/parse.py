@@ -9,6 +9,7 @@ import msgspec
 from msgspec import inspect
 
 from haagent.config.announce import announce_problems
+from haagent.config.checks import KINDS, check_problems
 from haagent.config.kinds import convert
 from haagent.config.peer import peer_problems
 from haagent.config.sections import AgentConfig
@@ -44,31 +45,44 @@ def _explained(text: str, raw: dict[str, object]) -> str:
     unknown = _UNKNOWN.search(what)
     if unknown is None:
         value = _value_at(raw, key)
+        hint = _kind_hint(key, value)
         shown = "" if value is None or isinstance(value, dict) or repr(value) in what else f"{value!r}: "
-        return f"{key or 'file'}: {shown}{what[0].lower()}{what[1:]}"
-    known = _keys_at(key)
+        return f"{key or 'file'}: {shown}{what[0].lower()}{what[1:]}{hint}"
+    known = _keys_at(key, raw)
     near = get_close_matches(unknown[1], known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
     name = f"{key}.{unknown[1]}" if key else unknown[1]
     return f"{name}: unknown key{hint}"
 
 
-def _keys_at(key: str) -> list[str]:
-    """The keys of the table that stands at this place."""
-    kind = _struct(inspect.type_info(AgentConfig))
+def _kind_hint(key: str, value: object) -> str:
+    """The kinds of check there are, the nearest one first."""
+    if re.fullmatch(r"check\[\d+\]\.kind", key) is None:
+        return ""
+    near = get_close_matches(str(value), KINDS, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(KINDS)}"
+
+
+def _keys_at(key: str, raw: dict[str, object]) -> list[str]:
+    """The keys of the table that stands at this place; of several kinds of table, those of its own."""
+    kind = _struct(inspect.type_info(AgentConfig), None)
+    table = _value_at(raw, key)
+    tag = table.get("kind") if isinstance(table, dict) else None
     for name in re.findall(r"[A-Za-z_]\w*", key):
         fields = {field.encode_name: field.type for field in kind.fields} if kind is not None else {}
-        kind = _struct(fields[name]) if name in fields else None
+        kind = _struct(fields[name], tag) if name in fields else None
     return [field.encode_name for field in kind.fields] if kind is not None else []
 
 
-def _struct(kind: inspect.Type) -> inspect.StructType | None:
-    """The table in an optional table or in an array of tables."""
+def _struct(kind: inspect.Type, tag: object) -> inspect.StructType | None:
+    """The table in an optional table or in an array of tables; of tagged ones that with this tag."""
+    if isinstance(kind, inspect.Metadata):
+        kind = kind.type
     if isinstance(kind, inspect.StructType):
-        return kind
+        return kind if kind.tag is None or kind.tag == tag else None
     inner = [kind.item_type] if isinstance(kind, inspect.VarTupleType) else []
     inner += kind.types if isinstance(kind, inspect.UnionType) else ()
-    return next((found for one in inner if (found := _struct(one)) is not None), None)
+    return next((found for one in inner if (found := _struct(one, tag)) is not None), None)
 
 
 def _value_at(raw: object, key: str) -> object:
@@ -105,3 +119,4 @@ def _problems(config: AgentConfig) -> Iterator[str]:
         yield f"startup_delay: {config.startup_delay:g}s is more than {MAX_STARTUP_DELAY:g}s"
     if config.peer is not None:
         yield from peer_problems(config.peer)
+    yield from check_problems(config.check, config.virtual_router, config.peer)

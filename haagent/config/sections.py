@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from haagent.config.announce import AnnounceConfig
+from haagent.config.checks import CheckConfigs
 from haagent.config.kinds import Endpoint, Name, Section, Switchable
 from haagent.config.peer import PeerConfig
 from haagent.config.virtual_router import VirtualRouterConfig
@@ -39,6 +40,7 @@ class AgentConfig(Section, frozen=True, kw_only=True):
     run_dir: str = "/run/haagent"
     peer: PeerConfig | None = None
     core: CoreConfig | None = None
+    check: CheckConfigs = ()
     api: ApiConfig | None = None
     log: LogConfig = LogConfig()
     announce: AnnounceConfig = AnnounceConfig()

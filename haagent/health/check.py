@@ -1,6 +1,7 @@
 """Sans-IO: one health check: when it runs, what its results make of the verdict, and what it weighs.
 
     UNKNOWN --first result--> UP or DOWN          (rise and fall count from the second result on)
+                                                  (DOWN after `fall` failures where it runs in one role only)
     UP --fall failures in a row, or window_failures of the last `window` results--> DOWN
     DOWN --rise successes in a row, and the window no longer bad--> UP
 
@@ -48,6 +49,7 @@ class CheckSettings:
     window_failures: int = 0
     init: Verdict = Verdict.UNKNOWN
     hold: float = 30.0
+    patient: bool = False  # from UNKNOWN, too, it takes `fall` failures: the service may still be starting
 
 
 @dataclass(slots=True)
@@ -201,7 +203,7 @@ class Check:
     def _judge(self, result: Result) -> list[CheckEffect]:
         settings, bad = self.settings, self._recent.count(False)
         pattern = settings.window > 0 and bad >= settings.window_failures
-        if self.verdict is Verdict.UNKNOWN:
+        if self.verdict is Verdict.UNKNOWN and (result.good or not settings.patient):
             return self._turn(Verdict.UP if result.good else Verdict.DOWN, result.reason)
         if self.verdict is Verdict.DOWN:
             risen = self.streak >= settings.rise and not pattern

@@ -11,7 +11,6 @@ from haagent.health.check import Verdict
 
 PRIORITY_OWNER = 255
 MIN_PRIORITY, MAX_PRIORITY = 1, 254  # RFC 9568 section 5.2.4: 0 and 255 have meanings of their own
-MAX_WEIGHT = 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +62,6 @@ def failed(findings: Iterable[Finding]) -> str:
     """The checks that cost priority now, as the middle of a sentence."""
     bad = [f"check {one.check} failed: {one.reason}" for one in findings if _costs(one)]
     return "; ".join(bad) or "all checks are well"
-
-
-def possible_priorities(base: int, router: str, findings: Iterable[Finding]) -> set[int]:
-    """Every effective priority that these checks can ever lead to."""
-    sums = {0}
-    for one in findings:
-        if not one.weighs_on(router) or one.weight == 0 or base == PRIORITY_OWNER:
-            continue
-        if one.by_content:
-            return set(range(MIN_PRIORITY, MAX_PRIORITY + 1))
-        sums |= {total + one.weight for total in sums}
-    return {_clamped(base, total) for total in sums}
 
 
 def shares(base: int, router: str, findings: Iterable[Finding]) -> list[tuple[str, int]]:

@@ -19,6 +19,7 @@ log = structlog.get_logger()
 
 RETRY_SECONDS = 0.05
 TELL_TIMEOUT = 2.0
+SILENCE_SECONDS = 5.0  # a core sends a heartbeat every second; one that is frozen does not
 MAX_EVENT_BYTES = 1 << 20
 _HTTP_CONFLICT = 409
 
@@ -87,7 +88,7 @@ class CoreLink:
             tasks.create_task(self._tell(session))
 
     async def _follow(self, session: aiohttp.ClientSession) -> None:
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=TELL_TIMEOUT)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=TELL_TIMEOUT, sock_read=SILENCE_SECONDS)
         while True:
             try:
                 async with session.get("/v1/events", timeout=timeout, read_bufsize=MAX_EVENT_BYTES) as stream:

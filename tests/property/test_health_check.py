@@ -1,4 +1,4 @@
-"""A check against a model of its history, and weights against the frames that are built for them."""
+"""A check against a model of its history, and the bounds of weights."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,11 +87,10 @@ def test_runs_never_overlap_and_a_hanging_one_never_holds_the_check_up(plan: lis
     base=st.integers(1, 255),
     checks=st.lists(st.tuples(st.integers(-253, 253), verdicts, where), max_size=6),
 )
-def test_a_frame_is_built_for_every_priority_that_can_be_advertised(
+def test_an_effective_priority_is_one_that_a_backup_may_have_and_an_owner_keeps_its_own(
     base: int, checks: list[tuple[int, Verdict, tuple[str, ...]]]
 ) -> None:
     findings = [Finding(str(n), verdict, weight, on) for n, (weight, verdict, on) in enumerate(checks)]
-    before = [Finding(one.check, Verdict.UNKNOWN, one.weight, one.routers) for one in findings]
     effective = weights.effective_priority(base, "sip", findings)
-    assert effective in weights.possible_priorities(base, "sip", before)
+    assert effective == base if base == 255 else 1 <= effective <= 254
     assert weights.penalty(base, "sip", findings) >= 0

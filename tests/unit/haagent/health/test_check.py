@@ -50,6 +50,17 @@ def test_the_first_result_decides_at_once() -> None:
         assert run.verdict == verdict
 
 
+def test_a_patient_check_needs_fall_failures_from_the_start_and_one_success() -> None:
+    run = Run(fall=2, patient=True)
+    run.feed(False)
+    assert run.verdict == "unknown"
+    run.feed(False)
+    assert run.verdict == "down"
+    well = Run(fall=2, patient=True)
+    well.feed(False, True)
+    assert well.verdict == "up"
+
+
 def test_it_goes_down_after_fall_failures_in_a_row_and_not_before() -> None:
     run = Run(fall=3)
     run.feed(True, False, False, True, False, False)

@@ -57,10 +57,3 @@ def test_the_penalty_is_what_a_node_in_good_health_would_have_more() -> None:
     findings = [Finding("a", DOWN, -20), Finding("b", DOWN, 30), Finding("c", UP, -5)]
     assert weights.penalty(100, "sip", findings) == 50
     assert weights.penalty(254, "sip", findings) == 20  # +30 would not have been possible
-
-
-def test_every_priority_that_can_occur_is_among_the_possible_ones() -> None:
-    findings = [Finding("a", DOWN, -20), Finding("b", UP, 30), Finding("z", UP, 0)]
-    assert weights.possible_priorities(100, "sip", findings) == {80, 100, 110, 130}
-    by_content = [Finding("f", UP, 1, by_content=True)]
-    assert len(weights.possible_priorities(100, "sip", by_content)) == 254
