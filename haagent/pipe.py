@@ -30,6 +30,7 @@ class RouterSetup(msgspec.Struct, kw_only=True):
     strategy: str
     backend: str
     lease: float | None
+    accept: bool
     source: str
     adverts: list[Template]  # the frame to the group, or a packet for each unicast peer
     terms: Terms

@@ -57,6 +57,7 @@ def _router(router: VirtualRouterConfig, where: Interface, source: IPAddress) ->
         strategy=router.strategy,
         backend=router.rules,
         lease=float(router.lease) or None,
+        accept=router.accept or router.priority == PRIORITY_OWNER,
         source=str(source),
         adverts=[unicast(sender, peer.ip) for peer in router.unicast_peers] or [multicast(sender)],
         terms=_terms(router, sender),

@@ -3,6 +3,7 @@
 Tables, all for nftables:
     inet   haagent_guard  on both nodes, static: what leaves with a VIP that is not local is dropped
     netdev haagent_hide   on-both: the VIPs in its sets are hidden: no ARP, no NDP, nothing in, nothing out
+    inet   haagent_no_accept  on both nodes, static: what is to these VIPs is dropped (Accept_Mode False)
     netdev haagent_lease  nothing to or from a VIP, its ARP and NDP, unless an element with a timeout lives
 The state that `desired` describes is the BACKUP's: hidden, no lease. `Flip` shows and hides.
 
@@ -20,6 +21,7 @@ from netrules.errors import BadInputError
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 GUARD, HIDE, LEASE = "haagent_guard", "haagent_hide", "haagent_lease"
+NO_ACCEPT = "haagent_no_accept"
 NONLOCAL_BIND = ("net/ipv4/ip_nonlocal_bind", "net/ipv6/ip_nonlocal_bind")
 
 IFNAMSIZ = 16  # linux/if.h, with its closing NUL
@@ -127,8 +129,15 @@ class Ruleset:
     sysctls: tuple[str, ...]  # to be 1
 
 
-def desired(strategy: Strategy, backend: Backend, vips: Sequence[Vip], *, lease: bool) -> Ruleset:
-    """The rules for these VIPs, in the BACKUP's state."""
+def desired(
+    strategy: Strategy,
+    backend: Backend,
+    vips: Sequence[Vip],
+    *,
+    lease: bool,
+    no_accept: Sequence[Vip] = (),
+) -> Ruleset:
+    """The rules for these VIPs, in the BACKUP's state; `no_accept`: answered are ARP and NDP alone."""
     addresses = [vip.address for vip in vips]
     if not vips:
         raise BadInputError("vip: at least one is needed")
@@ -142,6 +151,10 @@ def desired(strategy: Strategy, backend: Backend, vips: Sequence[Vip], *, lease:
             tables.append(_hide(vips))
         if lease:
             tables.append(_lease(vips))
+        if no_accept:
+            tables.append(_no_accept(no_accept))
+    elif no_accept:
+        raise BadInputError("no_accept: is there for nftables alone")
     elif lease:
         raise BadInputError("lease: iptables has no elements with a timeout; use nftables or no lease")
     return Ruleset(strategy, backend, tuple(vips), lease, tuple(tables), NONLOCAL_BIND)
@@ -179,6 +192,17 @@ def _guard(vips: Sequence[Vip]) -> Table:
     sets = tuple(s for s in _sets(vips) if s.name != "nd6")
     chain = Chain("output", "type filter hook output priority -300; policy accept;", tuple(rules))
     return Table("inet", GUARD, sets, (chain,))
+
+
+def _no_accept(vips: Sequence[Vip]) -> Table:
+    """RFC 9568 section 6.1: a router in front of hosts is no host itself; neighbour discovery goes on."""
+    rules = ["ip daddr @v4 counter drop"] if _of(vips, 4) else []
+    if _of(vips, 6):
+        rules.append("icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept")
+        rules.append("ip6 daddr @v6 counter drop")
+    sets = tuple(s for s in _sets(vips) if s.name != "nd6")
+    chain = Chain("input", "type filter hook input priority -300; policy accept;", tuple(rules))
+    return Table("inet", NO_ACCEPT, sets, (chain,))
 
 
 def _hide(vips: Sequence[Vip]) -> Table:

@@ -55,6 +55,7 @@ class VirtualRouterConfig(Section, frozen=True, kw_only=True):
     vips_mismatch: Literal["rfc", "drop", "accept"] = "rfc"
     lease: Switchable = Switchable(0.09)
     rules: Literal["nftables", "iptables"] = "nftables"
+    accept: bool = True
 
     @property
     def family(self) -> Literal[4, 6]:
@@ -76,6 +77,8 @@ def router_problems(key: str, router: VirtualRouterConfig) -> Iterator[str]:
         yield f"{key}.preempt_delay: is for preempt = true"
     if router.preempt_delay > MAX_PREEMPT_DELAY:
         yield f"{key}.preempt_delay: {router.preempt_delay:g}s is more than {MAX_PREEMPT_DELAY:g}s"
+    if not router.accept and router.rules != "nftables":
+        yield f"{key}.accept: false is there for rules = 'nftables' alone"
     yield from _sender_problems(key, router)
     if router.auth is not None:
         yield from _auth_problems(f"{key}.auth", router.auth)

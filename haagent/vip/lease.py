@@ -18,7 +18,18 @@ def ruleset(setup: Setup) -> Ruleset:
     vips = [
         Vip(ip_address(a.address), router.interface) for router in setup.routers for a in router.addresses
     ]
-    return desired(Strategy(first.strategy), Backend(first.backend), vips, lease=first.lease is not None)
+    return desired(
+        Strategy(first.strategy),
+        Backend(first.backend),
+        vips,
+        lease=first.lease is not None,
+        no_accept=[
+            Vip(ip_address(a.address), router.interface)
+            for router in setup.routers
+            if not router.accept
+            for a in router.addresses
+        ],
+    )
 
 
 class NftablesRules:

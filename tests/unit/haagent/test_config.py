@@ -103,6 +103,7 @@ def test_a_good_file_becomes_typed_values_with_defaults() -> None:
             'allow = ["10.0.0.1"]\nunicast_peers = ["10.0.0.2"]',
             "allow: only the unicast_peers are listened to anyway",
         ),
+        ("priority = 254", 'accept = false\nrules = "iptables"', "accept: false is there for rules"),
         ("priority = 254", "min_ttl = 64", "min_ttl: 64: only unicast_peers may be farther"),
         ("priority = 254", 'source = "10.88.0.11"', "source: only advertisements to unicast_peers"),
         ("10.88.0.100", "10.88.0", r"vips\[0\]: '10.88.0' does not appear to be"),

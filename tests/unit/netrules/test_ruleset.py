@@ -32,6 +32,15 @@ def test_iptables_gets_no_nftables_table_and_no_lease() -> None:
         names(Strategy.ON_BOTH, Backend.IPTABLES, lease=True)
 
 
+def test_vips_that_are_not_accepted_have_a_table_that_lets_neighbour_discovery_through() -> None:
+    ruleset = desired(Strategy.ON_MASTER, Backend.NFTABLES, [V4, V6], lease=False, no_accept=[V6])
+    table = ruleset.tables[-1]
+    assert (table.path, [s.elements for s in table.sets]) == ("inet haagent_no_accept", [("fd88::100",)])
+    assert [rule.split()[-1] for rule in table.chains[0].rules] == ["accept", "drop"]
+    with pytest.raises(BadInputError, match="no_accept: is there for nftables alone"):
+        desired(Strategy.ON_BOTH, Backend.IPTABLES, [V4], lease=False, no_accept=[V4])
+
+
 def test_each_interface_gets_its_own_pair_of_chains() -> None:
     vips = [V4, Vip.parse("10.90.0.100", "eth1"), V6]
     hide = desired(Strategy.ON_BOTH, Backend.NFTABLES, vips, lease=False).tables[1]
