@@ -5,10 +5,11 @@ from ipaddress import IPv4Address
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.inet import IP
-from scapy.layers.vrrp import VRRPv3
+from scapy.layers.vrrp import VRRP, VRRPv3
 
-from haagent.vrrp.packet import Discard, Terms, decode
-from haagent.vrrp.pdu import checksum
+from haagent.vrrp.authentication import Keys
+from haagent.vrrp.packet import AdvertisementReader, Datagram, Discard, Terms, decode
+from haagent.vrrp.pdu import GROUP, GROUP6, checksum, pseudo_header
 from haagent.vrrp.router import Advertisement, VirtualRouter
 from tests.kit.virtual_lan import VirtualLan
 from tests.kit.vrrp_packets import ANY_VRID, advertisement
@@ -99,3 +100,77 @@ def test_what_scapy_builds_is_read_and_what_we_build_scapy_reads(
         vips=addresses,
     )
     assert frame[34:] == bytes(built)[20:]
+
+
+KEYS = Keys(mode="permissive", keys={1: b"k" * 32}, send=1)
+DIALECTS = [
+    Terms(version=2, password=b"secret\0\0"),
+    Terms(version=2),
+    Terms(keys=KEYS),
+    Terms(unicast=True, allowed=frozenset((b"\x0a\x58\x00\x0b",)), min_ttl=1),
+]
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    terms=st.sampled_from(DIALECTS),
+    family=st.sampled_from([4, 6]),
+    head=st.sampled_from([b"", b"\x21\x33", b"\x31\x33", b"\x31\x33\x64\x01"]),
+    data=st.binary(max_size=90),
+    right=st.booleans(),
+)
+def test_no_bytes_harm_the_reader_of_any_dialect(
+    terms: Terms, family: int, head: bytes, data: bytes, right: bool
+) -> None:
+    """Also when the checksum is right, so that the later rungs of the ladder are reached."""
+    source, destination = b"\x0a\x58\x00\x0b", GROUP.packed
+    if family == 6:
+        source, destination = b"\xfe\x80" * 8, GROUP6.packed
+    pdu = bytearray(head + data)
+    if right and len(pdu) >= 8:
+        pdu[6:8] = b"\0\0"
+        covered = bytes(pdu) if family == 4 else pseudo_header(source, destination, len(pdu)) + pdu
+        pdu[6:8] = checksum(covered).to_bytes(2)
+    reader = AdvertisementReader(dict.fromkeys(range(256), terms), b"\x0a\x58\x00\x0c")
+    read = reader.read(Datagram(255, source, destination, bytes(pdu)), 1.0)
+    assert sum(reader.discards.values()) == isinstance(read, Discard)
+    if isinstance(read, Advertisement):
+        assert read.interval > 0
+        assert read.addresses
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    vrid=st.integers(1, 255),
+    priority=octets,
+    seconds=st.integers(1, 255),
+    vips=st.lists(st.integers(1, 2**32 - 2), min_size=1, max_size=20),
+    password=st.none() | st.binary(min_size=1, max_size=8),
+)
+def test_version_2_of_scapy_and_ours_are_the_same_octets(
+    vrid: int, priority: int, seconds: int, vips: list[int], password: bytes | None
+) -> None:
+    addresses = [IPv4Address(vip) for vip in vips]
+    frame = advertisement(
+        vrid=vrid,
+        priority=priority,
+        interval=float(seconds),
+        source=IPv4Address("10.88.0.11"),
+        vips=addresses,
+        version=2,
+        password=password,
+    )
+    words = (password or b"").ljust(8, b"\0")
+    built = VRRP(
+        vrid=vrid,
+        priority=priority,
+        adv=seconds,
+        ipcount=len(vips),
+        addrlist=[str(a) for a in addresses],
+        authtype=0 if password is None else 1,
+        auth1=int.from_bytes(words[:4]),
+        auth2=int.from_bytes(words[4:]),
+    )
+    assert frame[34:] == bytes(built)
+    terms = Terms(version=2, interval=float(seconds), password=None if password is None else words)
+    assert isinstance(decode(frame[14:], {vrid: terms}), Advertisement)
