@@ -4,7 +4,7 @@ from sipcore.message import Edit, NameAddr
 from sipcore.proxy.branch import Branch
 from sipcore.proxy.call import Call
 from sipcore.proxy.listeners import Listeners
-from sipcore.proxy.record_route import RecordRoutes, is_loose
+from sipcore.proxy.record_route import RecordRoutes, Ways, is_loose
 from sipcore.transport.layer import Hop
 
 MAX_FORWARDS = 70
@@ -31,6 +31,47 @@ class Forwarder:
 
     def write(self, call: Call, branch: Branch, hop: Hop) -> bytes:
         """The copy of the request for one branch that goes to this hop; its id is set already."""
+        info = call.info
+        plain = not (call.edits or branch.edits or branch.route or branch.breadth or call.path)
+        if plain and not info.routes and not info.rewritten and info.removed <= 1:
+            head = self._in_place(call, branch, hop)
+            if head is not None:
+                return b"\r\n".join(head)
+        return self._edited(call, branch, hop)
+
+    def _in_place(self, call: Call, branch: Branch, hop: Hop) -> list[bytes] | None:
+        """The lines of the usual copy; None: `_edited` must write it.
+
+        A new line is joined with the one that it stands above, so that no line moves before the last step.
+        """
+        request = call.request
+        hops_left, names, lines = request.max_forwards, request.names, request.first_lines
+        head = request.head.copy()
+        if hops_left is None:
+            return None
+        head[names.index(b"max-forwards")] = b"Max-Forwards: %d" % (hops_left - 1)
+        uri = branch.uri
+        if uri != request.uri:
+            head[0] = b"%b %b SIP/2.0" % (request.method, uri)
+        if call.record_routed:
+            at = names.index(b"record-route") if b"record-route" in lines else 0
+            own = b"\r\nRecord-Route: ".join(self._record(call, branch, hop, uri))
+            head[at] = (
+                b"Record-Route: %b\r\n%b" % (own, head[at])
+                if at
+                else b"%b\r\nRecord-Route: %b" % (head[0], own)
+            )
+        at = names.index(b"via")
+        head[at] = b"Via: %b%b\r\n%b" % (self._via[hop.listener], branch.id, head[at])
+        if call.info.removed:
+            at = names.index(b"route")
+            if b"," in head[at]:
+                return None
+            del head[at]
+        head += (b"", request.body)
+        return head
+
+    def _edited(self, call: Call, branch: Branch, hop: Hop) -> bytes:
         request = call.request
         edit = Edit(request)
         uri = self._route(edit, call, branch)
@@ -44,18 +85,8 @@ class Forwarder:
         if branch.breadth:
             edit.replace(b"Max-Breadth", b"%d" % branch.breadth)  # RFC 5393 section 5.3
         if call.record_routed:  # step 4
-            routes = self._record_routes
-            ends = routes.wants_tokens(request, call.source, branch.received)
-            secure = uri.startswith(b"sips:")
-            routes.record(
-                edit,
-                call.record_params,
-                call.source,
-                hop,
-                call_id=request.call_id,
-                secure=secure,
-                ends=ends,
-            )
+            for value in reversed(self._record(call, branch, hop, uri)):
+                edit.insert_first(b"Record-Route", value)
         if call.path:
             self._add_path(edit, call)
         for change in call.edits:  # step 5
@@ -65,6 +96,11 @@ class Forwarder:
                 change.apply(edit)
         edit.insert_first(b"Via", self._via[hop.listener] + branch.id)  # step 8
         return edit.build()
+
+    def _record(self, call: Call, branch: Branch, hop: Hop, uri: bytes) -> tuple[bytes, ...]:
+        ways = Ways(call.source, hop, branch.received)
+        secure = uri.startswith(b"sips:")
+        return self._record_routes.record(call.request, call.record_params, ways, secure=secure)
 
     def _add_path(self, edit: Edit, call: Call) -> None:
         contact = call.request.first(b"contact") or b""

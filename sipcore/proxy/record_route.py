@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from sipcore.errors import ParseError
-from sipcore.message import Edit, NameAddr, Request, Uri
+from sipcore.message import NameAddr, Request, Uri
 from sipcore.proxy.flow_token import FlowTokens
 from sipcore.proxy.listeners import Listeners
 from sipcore.proxy.settings import Refused
@@ -101,24 +101,23 @@ class RecordRoutes:
 
     # Section 16.6 step 4
 
-    def record(
-        self, edit: Edit, params: bytes, source: Hop, hop: Hop, *, call_id: bytes, secure: bool, ends: "Ends"
-    ) -> None:
-        """Write our Record-Route values for a request that came from `source` and leaves to `hop`."""
+    def record(self, request: Request, params: bytes, ways: "Ways", *, secure: bool) -> tuple[bytes, ...]:
+        """Our Record-Route values, from the top, for a request on its way."""
+        source, hop, _ = ways
         incoming, outgoing = source.listener, hop.listener
-        signature = _SIGNATURE + self._signature(call_id) if self._key else b""
-        if incoming == outgoing and not ends.caller and not ends.callee:
+        signature = _SIGNATURE + self._signature(request.call_id) if self._key else b""
+        ends = self._ends(request, ways) if self._tokens is not None else NO_TOKENS
+        if incoming == outgoing and ends is NO_TOKENS:
             if not params and not secure:
-                edit.insert_first(b"Record-Route", b"%b%b>" % (self.plain[incoming][:-1], signature))
-            else:
-                params += signature
-                edit.insert_first(b"Record-Route", self._value(incoming, params=params, secure=secure))
-            return
+                return (b"%b%b>" % (self.plain[incoming][:-1], signature),)
+            return (self._value(incoming, params=params + signature, secure=secure),)
         params += b";r2=on" + signature
-        user = self.token(source) if ends.caller else b""
-        edit.insert_first(b"Record-Route", self._value(incoming, user, params=params, secure=secure))
-        user = self.token(hop) if ends.callee else b""
-        edit.insert_first(b"Record-Route", self._value(outgoing, user, params=params, secure=secure))
+        caller = self.token(source) if ends.caller else b""
+        callee = self.token(hop) if ends.callee else b""
+        return (
+            self._value(outgoing, callee, params=params, secure=secure),
+            self._value(incoming, caller, params=params, secure=secure),
+        )
 
     def _signature(self, call_id: bytes) -> bytes:
         """What shows that we were there when the dialog was set up; both ends bring it back in Route."""
@@ -133,18 +132,25 @@ class RecordRoutes:
         """The user part that names this hop; empty when we have no key for it."""
         return self._tokens.make(hop) + b"@" if self._tokens is not None else b""
 
-    def wants_tokens(self, request: Request, source: Hop, received: Hop | None) -> "Ends":
+    @staticmethod
+    def _ends(request: Request, ways: "Ways") -> "Ends":
         """Which sides are reached only over their flow, RFC 5626 section 5.3, RFC 7118 section 5."""
-        if self._tokens is None:
-            return NO_TOKENS
-        caller = source.transport in ("ws", "wss") or _has_ob(request)
-        callee = received is not None and received.flow != 0
+        caller = ways.source.transport in ("ws", "wss") or _has_ob(request)
+        callee = ways.received is not None and ways.received.flow != 0
         return Ends(caller, callee) if caller or callee else NO_TOKENS
 
     def _value(self, index: int, user: bytes = b"", *, params: bytes = b"", secure: bool = False) -> bytes:
         scheme = b"sips" if secure else b"sip"
         transport = b"" if secure else self._params[index]
         return b"<%b:%b%b:%d%b;lr%b>" % (scheme, user, *self._listeners.sent_by[index], transport, params)
+
+
+class Ways(NamedTuple):
+    """Where a request came from and goes to, and the connection of its target if it has one."""
+
+    source: Hop
+    hop: Hop
+    received: Hop | None
 
 
 class Ends(NamedTuple):
