@@ -36,20 +36,20 @@ class DefaultRoutes:
             return
         proxy.check(call)
         along = proxy.loose_route(call)
-        scheme = call.target_uri.scheme
-        if scheme not in (b"sip", b"sips", b"tel") or (scheme == b"sips" and not proxy.listeners.secure):
+        uri = call.target_uri
+        if uri.scheme != b"sip" and not self._knows(uri.scheme):
             raise Refused(416)  # sections 16.3 step 2 and 26.2.2
-        if request.to_tag and along:
-            self._follow(call)
+        if along and request.to_tag:
+            self._follow(call, uri)
             return
         if proxy.settings.authenticate and request.method not in (b"ACK", b"CANCEL"):
             proxy.authenticate(call)
         if request.method in RECORD_ROUTED and not request.to_tag:
             proxy.record_route(call)
-        if call.info.routes or call.info.flow is not None or not self._is_ours(call):
+        if call.info.routes or call.info.flow is not None or not self._is_ours(uri):
             self._send_out(call)
         else:
-            self._to_user(call)
+            self._to_user(call, uri)
 
     def on_branch(self, call: Call, branch: Branch) -> bool:
         """No branch route is ever armed."""
@@ -63,19 +63,21 @@ class DefaultRoutes:
         """No failure route is ever armed; one may have been where this call comes from."""
         self._proxy.finish(call, call.now)
 
-    def _is_ours(self, call: Call) -> bool:
-        uri = call.target_uri
+    def _knows(self, scheme: bytes) -> bool:
+        return scheme == b"tel" or (scheme == b"sips" and self._proxy.listeners.secure)
+
+    def _is_ours(self, uri: Uri) -> bool:
         if uri.scheme == b"tel":
             if not self._proxy.settings.tel_users:
                 raise Refused(416)
             return True
         return self._proxy.is_ours(uri)
 
-    def _follow(self, call: Call) -> None:
+    def _follow(self, call: Call, uri: Uri) -> None:
         """Within a dialog: the route set says where to; without any more Routes the Request-URI does."""
-        proxy = self._proxy
-        if not call.info.routes and call.info.flow is None and proxy.is_ours(call.target_uri):
-            self._to_user(call)
+        proxy, info = self._proxy, call.info
+        if not info.routes and info.flow is None and proxy.is_ours(uri):
+            self._to_user(call, uri)
             return
         if not proxy.may_relay(call):
             raise Refused(481)  # a stranger's, with a To tag that he made up
@@ -94,8 +96,8 @@ class DefaultRoutes:
             return Refused(480, headers=((b"Warning", b'380 %b "SIPS Not Allowed"' % uri.host),))
         return Refused(480)
 
-    def _to_user(self, call: Call) -> None:
-        proxy, uri = self._proxy, call.target_uri
+    def _to_user(self, call: Call, uri: Uri) -> None:
+        proxy = self._proxy
         if not uri.user:
             if call.request.method == b"OPTIONS":  # section 11.2
                 proxy.reply(call, 200, b"", ((b"Allow", ALLOW), (b"Accept", b"application/sdp")))

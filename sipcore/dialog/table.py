@@ -87,9 +87,11 @@ class DialogTable(DialogStore):
             self.touch(dialog)
         return self._on_success(dialog, response, request, now) if status >= 200 else ()
 
-    def on_request(self, request: Request, now: float, source: Hop | None = None) -> None:
+    def on_request(
+        self, request: Request, now: float, source: Hop | None = None, dialog: Dialog | None = None
+    ) -> None:
         """A request within a dialog: ACK confirms, BYE ends, others move the CSeq and the remote target."""
-        dialog = self.find(request)
+        dialog = dialog or self.find(request)
         if dialog is None or dialog.state is DELETED:
             return
         from_caller = request.from_tag == dialog.from_tag

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from sipcore.auth.digest import CredentialsUnavailableError, DigestAuth, Pending
+from sipcore.dialog.dialog import Dialog
 from sipcore.dialog.session_timer import Verdict
 from sipcore.errors import ParseError
 from sipcore.location.table import LocationTable
@@ -11,6 +12,7 @@ from sipcore.proxy.branch_id import loop_mark
 from sipcore.proxy.call import Call
 from sipcore.proxy.listeners import Listeners
 from sipcore.proxy.max_breadth import max_breadth
+from sipcore.proxy.record_route import RecordRoutes
 from sipcore.proxy.settings import Header, ProxySettings, Refused, WaitsError
 from sipcore.transaction.machine import ServerTransaction
 from sipcore.transport.layer import Hop
@@ -19,7 +21,7 @@ from sipcore.transport.layer import Hop
 class Dialogs(Protocol):
     """Who follows the dialogs, as the proxy needs him."""
 
-    def find(self, message: Request | Response) -> object | None:
+    def find(self, message: Request | Response) -> Dialog | None:
         """The dialog that a message belongs to."""
 
     def on_invite(self, invite: Request, now: float, source: Hop | None = None) -> int:
@@ -28,8 +30,10 @@ class Dialogs(Protocol):
     def session_timer(self, request: Request) -> Verdict:
         """What RFC 4028 wants of an INVITE or UPDATE before it is forwarded."""
 
-    def on_request(self, request: Request, now: float, source: Hop | None = None) -> None:
-        """A request within a dialog is about to be forwarded."""
+    def on_request(
+        self, request: Request, now: float, source: Hop | None = None, dialog: Dialog | None = None
+    ) -> None:
+        """A request within a dialog (this one, if it was found already) is about to be forwarded."""
 
     def on_response(
         self, response: Response, now: float, request: Request | None = None, hop: Hop | None = None
@@ -47,12 +51,15 @@ class Admission:
         self,
         settings: ProxySettings,
         listeners: Listeners,
+        record_routes: RecordRoutes,
         location: LocationTable,
+        *,
         dialogs: Dialogs,
         auth: DigestAuth | None,
     ) -> None:
         self.settings = settings
         self.listeners = listeners
+        self.record_routes = record_routes
         self.location = location
         self.dialogs = dialogs
         self.auth = auth
@@ -130,8 +137,10 @@ class Admission:
         request = call.request
         if self.settings.relay == "any" or call.user or call.info.flow is not None:
             return True
-        if request.to_tag and (call.info.signed or self.dialogs.find(request) is not None):
-            return True
+        if request.to_tag:
+            call.dialog = self.dialogs.find(request)
+            if call.dialog is not None or self.record_routes.is_signed(call.info, request.call_id):
+                return True
         caller = Uri.parse(NameAddr.parse(request.first(b"from") or b"").uri)
         if self.settings.authenticate or not self.is_ours(caller):
             return False

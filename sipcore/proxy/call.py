@@ -11,6 +11,7 @@ from sipcore.transaction.machine import ServerTransaction
 from sipcore.transport.layer import Hop
 
 if TYPE_CHECKING:
+    from sipcore.dialog.dialog import Dialog
     from sipcore.proxy.branch import Branch
     from sipcore.proxy.response_context import ResponseContext
 
@@ -27,8 +28,8 @@ class Call:
     """
 
     __slots__ = (
-        "_parsed", "_parsed_of", "branch_route", "context", "deciding", "destination", "edits",
-        "failure_route", "fr_inv_timer", "fr_timer", "groups", "info", "mark", "now", "path",
+        "_parsed", "_parsed_of", "branch_route", "context", "deciding", "destination", "dialog",
+        "edits", "failure_route", "fr_inv_timer", "fr_timer", "groups", "info", "mark", "now", "path",
         "record_params", "record_routed", "recurse", "reply_route", "request", "source", "tx", "uri", "user",
         "values",
     )  # fmt: skip
@@ -41,6 +42,7 @@ class Call:
         self.uri = request.uri  # Request-URI as changed so far
         self.mark = b""  # first part of its branch ids; `check` sets it
         self.info: RouteInfo = NO_ROUTES  # `loose_route` sets it
+        self.dialog: Dialog | None = None  # that of a request within one; `may_relay` sets it
         self.groups: list[list[Target]] = []  # target set, section 16.5; one group after the other
         self.destination = b""  # URI to send to in place of the Request-URI ($du of OpenSIPS)
         self.edits: list[HeaderEdit] = []

@@ -51,14 +51,16 @@ class Proxy(Admission):
         auth: DigestAuth | None = None,
         resolver: Locates | None = None,
     ) -> None:
-        super().__init__(settings, Listeners(settings.listeners), location, dialogs, auth)
+        tokens = FlowTokens(settings.flow_key) if settings.flow_key else None
+        listeners = Listeners(settings.listeners)
+        domains = frozenset(settings.domains)
+        key = derived(settings.flow_key, b"dialog")
+        record_routes = RecordRoutes(listeners, domains, tokens, key=key)
+        super().__init__(settings, listeners, record_routes, location, dialogs=dialogs, auth=auth)
         self.layer = layer
         self.wheel = layer.wheel
         self._journal = journal
-        tokens = FlowTokens(settings.flow_key) if settings.flow_key else None
-        self.record_routes = RecordRoutes(
-            self.listeners, self.domains, tokens, key=derived(settings.flow_key, b"dialog")
-        )
+        self._nat_tests = settings.nat_tests
         self.is_us = self.record_routes.is_us
         forwarder = Forwarder(self.listeners, self.record_routes)
         self.sending = Sending(
@@ -267,16 +269,16 @@ class Proxy(Admission):
 
     def relay(self, call: Call, now: float) -> None:
         """Forward it to its target set, or to its Request-URI; in a failure route: to new targets."""
-        if self.settings.nat_tests:
-            pass_request(call, self.settings.nat_tests)
-        groups = call.groups or [[Target(call.uri, received=call.info.flow)]]
-        call.groups = []
         request, tx = call.request, call.tx
+        if self._nat_tests and (b"contact" in request.first_lines or b";alias=" in call.uri):
+            pass_request(call, self._nat_tests)
+        groups = call.groups or [[Target(call.uri, (), call.info.flow)]]
+        call.groups = []
         if call.context is not None:
             call.context.start(groups, now)
             return
         if request.to_tag:
-            self.dialogs.on_request(request, now, call.source)
+            self.dialogs.on_request(request, now, call.source, call.dialog)
         if tx is None:
             self.stateless.relay(call, groups, now)
             return

@@ -21,7 +21,9 @@ def pass_request(call: Call, tests: int) -> None:
     if b";alias=" in call.uri and not call.destination and not call.info.routes and not call.groups:
         call.uri, call.destination = handle_ruri_alias(call.uri)
     request = call.request
-    if b"contact" not in request.first_lines or any(edit.name.lower() == b"contact" for edit in call.edits):
+    if b"contact" not in request.first_lines:
+        return
+    if call.edits and any(edit.name.lower() == b"contact" for edit in call.edits):
         return
     # a proxy on the way speaks for its own phones
     if nat_uac_test(request, call.source, tests) and len(request.values(b"via")) == 1:
@@ -32,7 +34,7 @@ def pass_request(call: Call, tests: int) -> None:
 def pass_response(call: Call, branch: Branch, response: Response) -> Response:
     """The response, with an alias in its Contact if it came from a phone behind NAT."""
     hop = _seen_at(call, branch)
-    if hop is None or hop.flow or b"contact" not in response.first_lines or not 100 < response.status < 300:
+    if hop is None or hop.flow or b"contact" not in response.names or not 100 < response.status < 300:
         return response
     edit = Edit(response)
     edit.replace(b"Contact", add_contact_alias(response.values(b"contact")[0], hop))

@@ -27,7 +27,7 @@ class RouteInfo(NamedTuple):
     rewritten: bool  # a strict router put our own URI into the Request-URI: all Routes are written anew
     params: dict[bytes, bytes | None]  # of our own Route value that was cut last
     flow: Hop | None  # the flow that its token names
-    signed: bool = False  # our Route value that was cut is of this very Call-ID: we set the dialog up
+    claim: bytes | None = None  # signature in our own Route value that was cut; None: none was ours
 
 
 NO_ROUTES = RouteInfo(b"", [], 0, rewritten=False, params={}, flow=None)
@@ -50,20 +50,20 @@ class RecordRoutes:
         ]
         self.plain = [self._value(n) for n in range(len(listeners.all))]
         twins = [self._value(n, params=b";r2=on") for n in range(len(listeners.all))]
-        self._own_values = frozenset(self.plain)
+        self._own_lines = frozenset(b"Route: " + value[:-1] for value in self.plain)
         self._own = frozenset(value.strip(b"<>") for value in self.plain + twins)
 
     # Sections 16.4 and 16.12
 
     def information(self, request: Request, source: Hop) -> RouteInfo:
         """Section 16.4: undo what a strict router did, cut the Route values that are ours."""
-        routes = request.values(b"route")
         uri, rewritten = request.uri, False
-        if len(routes) == 1 and not is_record_route(uri):
-            plain, mark, rest = routes[0].rpartition(_SIGNATURE)
-            if (plain + b">" if mark else rest) in self._own_values:
-                signed = not self._key or rest[:-1] == self._signature(request.call_id)
-                return RouteInfo(uri, [], 1, rewritten=False, params={}, flow=None, signed=signed)
+        # as nearly always: one value, and it is what we wrote into Record-Route
+        plain, _, claim = request.first_lines[b"route"].rpartition(_SIGNATURE)
+        is_plain = (plain or claim[:-1]) in self._own_lines and claim.find(b">") == len(claim) - 1
+        if is_plain and request.names.count(b"route") == 1 and not is_record_route(uri):
+            return RouteInfo(uri, [], 1, rewritten, {}, None, claim[:-1])
+        routes = request.values(b"route")
         if routes and is_record_route(uri) and self.is_us(uri):
             uri, rewritten = NameAddr.parse(routes.pop()).uri, True
         removed = 0
@@ -73,13 +73,16 @@ class RecordRoutes:
             del routes[0]
             removed += 1
         own = cut or (request.uri if rewritten else b"")
-        plain, mark, rest = own.rpartition(_SIGNATURE)
-        signed = bool(own) and (not self._key or rest == self._signature(request.call_id))
+        plain, mark, claim = own.rpartition(_SIGNATURE)
         if not cut or cut in self._own or (mark and plain in self._own):
-            return RouteInfo(uri, routes, removed, rewritten, {}, None, signed)
+            return RouteInfo(uri, routes, removed, rewritten, {}, None, claim if own else None)
         parsed = Uri.parse(cut)
-        signed = signed or parsed.params.get(_SIGNATURE[1:-1]) == self._signature(request.call_id)
-        return RouteInfo(uri, routes, removed, rewritten, parsed.params, self._flow(parsed, source), signed)
+        claim = parsed.params.get(_SIGNATURE[1:-1]) or b""
+        return RouteInfo(uri, routes, removed, rewritten, parsed.params, self._flow(parsed, source), claim)
+
+    def is_signed(self, info: RouteInfo, call_id: bytes) -> bool:
+        """Whether our Route value that was cut is of this very Call-ID: we set the dialog up."""
+        return info.claim is not None and (not self._key or info.claim == self._signature(call_id))
 
     def is_us(self, uri: bytes) -> bool:
         """Whether this URI names this node itself: what we put into Record-Route."""
