@@ -32,6 +32,10 @@ class Bus(Generic[T]):
         """Call it from now on; it must not change what it is told about."""
         self._subscribers[event].append(subscriber)
 
+    def subscribers(self, event: Event) -> list[Callable[[bytes, T | None], None]]:
+        """The list of them, always the same one: who publishes often looks whether it is empty."""
+        return self._subscribers[event]
+
     def wanted(self, event: Event) -> bool:
         """Whether anybody has subscribed."""
         return bool(self._subscribers[event])

@@ -55,6 +55,7 @@ class DialogStore:
         self.dialogs: dict[bytes, Dialog] = {}
         self.profiles = Profiles(self.settings.profiles)
         self.bus: Bus[StateChange] = Bus()
+        self._followers = self.bus.subscribers(Event.E_DLG_STATE_CHANGED)
         self.deadlines = Deadlines(wheel)
         self.is_us: Callable[[bytes], bool] = lambda uri: False
         self.heir: Callable[[Hop], Hop] = lambda hop: hop
@@ -167,7 +168,7 @@ class DialogStore:
 
     def touch(self, dialog: Dialog, *, deleted: bool = False) -> None:
         """The standby must hear of it."""
-        if deleted or self.is_replicated(dialog):
+        if self._journal.capabilities and (deleted or self.is_replicated(dialog)):
             self._journal.touch(Kind.DIALOG, dialog.key)
 
     # Steps
@@ -179,7 +180,7 @@ class DialogStore:
         self.dialogs[dialog.key] = dialog
         self.states[UNCONFIRMED] += 1
         self.deadlines.file(dialog, dialog.expires_at, now)
-        if self.bus.wanted(Event.E_DLG_STATE_CHANGED):
+        if self._followers:
             change = StateChange(dialog, None, UNCONFIRMED)
             self.bus.publish(Event.E_DLG_STATE_CHANGED, dialog.key, change)
 
@@ -196,5 +197,5 @@ class DialogStore:
         dialog.state = new
         self.states[old] -= 1
         self.states[new] += 1
-        if self.bus.wanted(Event.E_DLG_STATE_CHANGED):
+        if self._followers:
             self.bus.publish(Event.E_DLG_STATE_CHANGED, dialog.key, StateChange(dialog, old, new))

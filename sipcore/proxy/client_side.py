@@ -6,16 +6,16 @@ RFC 3261 sections 16.6 (steps 7 to 11), 16.8 and 16.10.
 from math import inf
 from typing import Protocol
 
-from sipcore.message import Request, Response, build_cancel
+from sipcore.message import Response, build_cancel
+from sipcore.proxy.admission import Dialogs
 from sipcore.proxy.branch import Branch, BranchState, Cancel
 from sipcore.proxy.call import Call, Routes
 from sipcore.proxy.forking import Target
 from sipcore.proxy.max_breadth import max_breadth, share_breadth
 from sipcore.proxy.sending import Sending
-from sipcore.proxy.settings import Header, ProxySettings
+from sipcore.proxy.settings import ProxySettings
 from sipcore.timers import Timer, TimerWheel
 from sipcore.transaction.layer import ServerTransaction, TransactionLayer
-from sipcore.transport.layer import Hop
 
 CALLING, PROCEEDING, FINAL = BranchState
 
@@ -28,14 +28,10 @@ class Services(Protocol):
     wheel: TimerWheel
     routes: Routes
     sending: Sending
+    dialogs: Dialogs
 
     def touch(self, tx: ServerTransaction) -> None:
         """The standby must hear of this transaction."""
-
-    def on_relayed(
-        self, response: Response, now: float, request: Request | None = None, hop: Hop | None = None
-    ) -> tuple[Header, ...]:
-        """A response to INVITE or UPDATE is about to leave towards the caller, with these headers in it."""
 
     def on_late(self, response: Response, now: float) -> None:
         """A 2xx to INVITE for a caller who has another final response already."""
@@ -81,8 +77,20 @@ class ClientSide:
     # Begin
 
     def next_group(self, now: float) -> None:
+        """Call the targets that come next; the usual request has one and no branch yet."""
         settings = self.services.settings
-        group = self.groups.pop(0)[: max(settings.max_branches - len(self.branches), 0)]
+        group = self.groups.pop(0)
+        if len(group) == 1 and not self.branches and b"max-breadth" not in self.request.first_lines:
+            branch = self.new_branch(group[0])
+            self.branches.append(branch)
+            self.begin(branch, now)
+        else:
+            self._begin_all(group[: max(settings.max_branches - len(self.branches), 0)], now)
+        if self.is_invite:
+            self.no_answer_at = now + (self.call.fr_inv_timer or settings.no_answer)
+        self.step(now)
+
+    def _begin_all(self, group: list[Target], now: float) -> None:
         shares: list[int] = []
         if len(group) > 1 or b"max-breadth" in self.request.first_lines:
             held = sum(branch.breadth for branch in self.branches if branch.state is not FINAL)
@@ -98,9 +106,6 @@ class ClientSide:
         self.branches += new
         for branch in new:
             self.begin(branch, now)
-        if self.is_invite:
-            self.no_answer_at = now + (self.call.fr_inv_timer or settings.no_answer)
-        self.step(now)
 
     def begin(self, branch: Branch, now: float) -> None:
         """Locate the target of a branch and send it."""
@@ -219,9 +224,12 @@ class ClientSide:
 
     def arm(self) -> None:
         """One pending timer for all that this context waits for."""
-        at = min(self.no_answer_at, self.trying_at)
+        at = self.no_answer_at
+        if self.trying_at < at:  # noqa: PLR1730 - per message: no call of min
+            at = self.trying_at
         for branch in self.branches:
-            at = min(at, branch.expires_at)
+            if branch.expires_at < at:  # noqa: PLR1730
+                at = branch.expires_at
         if self._timer is not None:
             if self._armed_at <= at < inf:
                 return  # it looks again when it fires

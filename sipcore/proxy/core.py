@@ -177,7 +177,10 @@ class Proxy(Admission):
 
     def on_moved(self, tx: ServerTransaction, now: float) -> None:
         """An INVITE server transaction made a step: the standby hears of it."""
-        self.touch(tx)
+        if self._journal.capabilities:
+            self._journal.touch(Kind.TRANSACTION, tx.key)
+        if tx.last_status < 300 and not tx.ended:
+            return
         if isinstance(tx, InviteServer) and tx.state is State.COMPLETED:
             self.dialogs.on_failure(tx.request, now)
         if tx.ended and isinstance(tx.context, ResponseContext):
@@ -187,13 +190,8 @@ class Proxy(Admission):
 
     def touch(self, tx: ServerTransaction) -> None:
         """The standby must hear of this transaction."""
-        self._journal.touch(Kind.TRANSACTION, tx.key)
-
-    def on_relayed(
-        self, response: Response, now: float, request: Request | None = None, hop: Hop | None = None
-    ) -> tuple[Header, ...]:
-        """A response to INVITE or UPDATE is about to leave towards the caller, with these headers in it."""
-        return self.dialogs.on_response(response, now, request, hop)
+        if self._journal.capabilities:
+            self._journal.touch(Kind.TRANSACTION, tx.key)
 
     def on_late(self, response: Response, now: float) -> None:
         """A response that no server transaction takes any more."""

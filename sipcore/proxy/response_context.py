@@ -251,12 +251,14 @@ class ResponseContext(ClientSide):
     def _relay(self, branch: Branch, response: Response, now: float) -> None:
         headers: tuple[Header, ...] = ()
         if self.is_invite or self.request.method == b"UPDATE":
-            headers = self.services.on_relayed(response, now, self.request, branch.hop)
+            headers = self.services.dialogs.on_response(response, now, self.request, branch.hop)
         self.tx.respond(relayed(response, headers), response.status, now, hold=self.is_invite)
 
     def step(self, now: float) -> None:
         """Go on to the next group, or answer when there is nothing more to wait for."""
-        waiting = [b for b in self.branches if b.state is not FINAL and b.cancel is not Cancel.WANTED]
+        waiting = self.branches
+        if len(waiting) != 1 or waiting[0].state is FINAL or waiting[0].cancel is Cancel.WANTED:
+            waiting = [b for b in waiting if b.state is not FINAL and b.cancel is not Cancel.WANTED]
         if self.answered:
             self.groups = []
             self.done = self.done or not waiting
