@@ -42,13 +42,13 @@ class Sending:
     ) -> None:
         self.key = key  # of the branches
         self.resolver = resolver
-        self._forwarder = forwarder
+        self.forwarder = forwarder
         self._listeners = listeners
         self._udp_limit = udp_limit
 
     def locate(self, call: Call, branch: Branch, now: float) -> bool:
         """Begin: afterwards the branch has a hop, or candidates, or (False) waits for the resolver."""
-        uri = self._forwarder.next_uri(call, branch)
+        uri = self.forwarder.next_uri(call, branch)
         if uri is None:
             branch.hop = branch.received
             return True
@@ -73,7 +73,7 @@ class Sending:
         branch.id = branch_id(call.request, call.mark, branch.uri, self.key)
         if branch.index:
             branch.id += b".%d" % branch.index  # another attempt, another branch: RFC 3263 section 4.3
-        branch.data = self._forwarder.write(call, branch, hop)
+        branch.data = self.forwarder.write(call, branch, hop)
         if hop.transport == "udp" and len(branch.data) > self._udp_limit > 0 and not branch.index:
             self._over_tcp(call, branch, hop)
         return True
@@ -106,4 +106,4 @@ class Sending:
             return
         branch.candidates.insert(0, Candidate(hop.host, hop.port, "udp"))
         branch.candidate, branch.hop = None, tcp
-        branch.data = self._forwarder.write(call, branch, tcp)
+        branch.data = self.forwarder.write(call, branch, tcp)
