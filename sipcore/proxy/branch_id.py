@@ -15,6 +15,7 @@ from sipcore.message import Request, Response, Via
 from sipcore.transaction.key import MAGIC_COOKIE
 
 _MARK = len(MAGIC_COOKIE) + 9  # length of the mark
+OWN_TAG = 16  # length of the To tags that we make
 
 
 def loop_mark(request: Request) -> bytes:
@@ -52,4 +53,4 @@ def _way_back(message: Request | Response, via: Via, key: bytes) -> bytes:
 def own_tag(request: Request) -> bytes:
     """The To tag of responses that we make ourselves; the same on both nodes."""
     parts = (request.call_id, request.from_tag, b"%d" % request.cseq)
-    return blake2b(b"\n".join(parts), digest_size=8).hexdigest().encode()
+    return blake2b(b"\n".join(parts), digest_size=OWN_TAG // 2).hexdigest().encode()

@@ -8,7 +8,7 @@ from sipcore.location.table import LocationTable
 from sipcore.message import Request, Response, Uri, build_response
 from sipcore.proxy.admission import Admission, Dialogs, may_forget
 from sipcore.proxy.branch import Branch, Cancel
-from sipcore.proxy.branch_id import derived, loop_mark, own_tag
+from sipcore.proxy.branch_id import OWN_TAG, derived, loop_mark, own_tag
 from sipcore.proxy.call import Call, Routes
 from sipcore.proxy.flow_token import FlowTokens
 from sipcore.proxy.forking import Target, serial_groups, targets_of
@@ -91,7 +91,7 @@ class Proxy(Admission):
 
     def on_request(self, request: Request, source: Hop, tx: ServerTransaction | None, now: float) -> None:
         """A new request; without a transaction it is an ACK."""
-        if tx is None and request.to_tag == own_tag(request):
+        if tx is None and len(request.to_tag) == OWN_TAG and request.to_tag == own_tag(request):
             return  # the ACK to a refusal that was sent without state
         self.requests += 1
         self.route(Call(request, source, tx, now), now)

@@ -44,30 +44,25 @@ class Forwarder:
 
         A new line is joined with the one that it stands above, so that no line moves before the last step.
         """
-        request = call.request
-        hops_left, names, lines = request.max_forwards, request.names, request.first_lines
-        head = request.head.copy()
-        if hops_left is None:
+        request, info = call.request, call.info
+        hops_left, lines, head = request.max_forwards, request.first_lines, request.head.copy()
+        if hops_left is None or (info.removed and b"," in lines[b"route"]):
             return None
-        head[names.index(b"max-forwards")] = b"Max-Forwards: %d" % (hops_left - 1)
+        head[head.index(lines[b"max-forwards"])] = b"Max-Forwards: %d" % (hops_left - 1)
         uri = branch.uri
         if uri != request.uri:
             head[0] = b"%b %b SIP/2.0" % (request.method, uri)
         if call.record_routed:
-            at = names.index(b"record-route") if b"record-route" in lines else 0
             own = b"\r\nRecord-Route: ".join(self._record(call, branch, hop, uri))
-            head[at] = (
-                b"Record-Route: %b\r\n%b" % (own, head[at])
-                if at
-                else b"%b\r\nRecord-Route: %b" % (head[0], own)
-            )
-        at = names.index(b"via")
-        head[at] = b"Via: %b%b\r\n%b" % (self._via[hop.listener], branch.id, head[at])
-        if call.info.removed:
-            at = names.index(b"route")
-            if b"," in head[at]:
-                return None
-            del head[at]
+            first = lines.get(b"record-route")
+            if first is None:
+                head[0] = b"%b\r\nRecord-Route: %b" % (head[0], own)
+            else:
+                head[head.index(first)] = b"Record-Route: %b\r\n%b" % (own, first)
+        first = lines[b"via"]
+        head[head.index(first)] = b"Via: %b%b\r\n%b" % (self._via[hop.listener], branch.id, first)
+        if info.removed:
+            head.remove(lines[b"route"])
         head += (b"", request.body)
         return head
 

@@ -61,7 +61,7 @@ class RecordRoutes:
         # as nearly always: one value, and it is what we wrote into Record-Route
         plain, _, claim = request.first_lines[b"route"].rpartition(_SIGNATURE)
         is_plain = (plain or claim[:-1]) in self._own_lines and claim.find(b">") == len(claim) - 1
-        if is_plain and request.names.count(b"route") == 1 and not is_record_route(uri):
+        if is_plain and not request.has_more_than_one(b"route") and not is_record_route(uri):
             return RouteInfo(uri, [], 1, rewritten, {}, None, claim[:-1])
         routes = request.values(b"route")
         if routes and is_record_route(uri) and self.is_us(uri):
