@@ -84,6 +84,9 @@ def test_a_weight_hands_the_vip_to_the_healthier_node_without_a_gap(checked: Che
     assert pair.a.history()[-1]["reason"] == f"the peer is healthier: {why}"
     assert pair.b.history()[-1]["reason"] == f"the peer hands over: {why}"
     assert pair.a.status()["routers"][0]["effective_priority"] == 234
+    pair.a.kill(signal.SIGKILL, control=False)  # the next guard is told what the checks say
+    pair.until(lambda: pair.settled("b"), 10)
+    assert pair.a.status()["routers"][0]["effective_priority"] == 234
     raise_flag(pair.a)
     pair.until(lambda: pair.a.status()["routers"][0]["effective_priority"] == 254, 5)
     time.sleep(0.5)
