@@ -164,19 +164,20 @@ class Control:
         """The newest records, oldest first."""
         return self._state.history(last)
 
-    async def command(self, name: str, *, force: bool, by: str) -> str | None:
+    async def command(self, name: str, *, force: bool, by: str, seconds: float | None = None) -> str | None:
         """Hand an operator's command to the guard."""
         if self._guard is None:
             return "the guard does not run now"
-        return await self._guard.order(Order(name, force, by))
+        return await self._guard.order(Order(name, force, by, seconds))
 
     # What the guard and the core say
 
     def _on_report(self, report: Report) -> None:
         if self._report is None:
             service.notify("READY=1")
-        self._report = report
+        before, self._report = self._report, report
         self._reported = time.monotonic()
+        self._history.pause(before, report)
 
     def _on_role(self, change: RoleChange) -> None:
         """The core first: its time counts."""

@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from haagent import views
-from haagent.config import load
+from haagent.config import load, parse_duration
 from haagent.control.client import DEFAULT_SOCKET, AgentUnreachableError, ControlClient, RefusedError
 from haagent.doctor.cli import doctor
 from haagent.errors import ConfigError
@@ -124,6 +124,32 @@ def failover(
     out.print("failover asked for")
     if wait:
         _wait_for_role(client, "MASTER", wait)
+
+
+@app.command()
+def pause(
+    socket: SocketOption = None,
+    config: ConfigOption = None,
+    lasting: Annotated[
+        str, typer.Option("--for", help='How long, such as "30m"; else until `resume` or a restart.')
+    ] = "",
+) -> None:
+    """Maintenance: this node takes over only when it is asked to, not by itself."""
+    try:
+        seconds = parse_duration(lasting) if lasting else None
+    except ValueError as error:
+        _fail(f"--for: {error}", WRONG_USAGE)
+    client = _client(socket, config)
+    _ask(lambda: client.post("/v1/pause", {"seconds": seconds}))
+    out.print(f"paused for {lasting}" if lasting else "paused until `haagent resume`")
+
+
+@app.command()
+def resume(socket: SocketOption = None, config: ConfigOption = None) -> None:
+    """The maintenance is over: this node takes over by itself again."""
+    client = _client(socket, config)
+    _ask(lambda: client.post("/v1/resume"))
+    out.print("resumed")
 
 
 @app.command()

@@ -106,7 +106,7 @@ class NodeElection(NodeSteps):
     def _wait_until(self, name: str, now: float) -> float | None:
         """Two paths before a takeover; none while we are cut off, or lack the records of a living peer."""
         peer, router = self._peer, self._own.routers[name]
-        if weights.isolation(self._findings) is not None:
+        if self.pause.active or weights.isolation(self._findings) is not None:
             return now + router.interval
         if peer is None or not peer.is_fresh(now):
             return None
@@ -128,6 +128,9 @@ class NodeElection(NodeSteps):
     def _report_silence(self, name: str) -> list[Effect]:
         if self._silence_reported:
             return []
+        if self.pause.active:
+            self._silence_reported = True
+            return [Alarm(f"{name}: no master advertises, but no takeover: {self.pause}")]
         isolated = weights.isolation(self._findings)
         if isolated is not None:
             self._silence_reported = True

@@ -15,7 +15,13 @@ from typing import Any
 
 from haagent import realtime
 from haagent.actions import Actions
-from haagent.control.commands import Command, Failover, Switchover
+from haagent.control.commands import (
+    Command,
+    Failover,
+    PauseTakeovers,
+    ResumeTakeovers,
+    Switchover,
+)
 from haagent.netlink import AddressEvent, EventSocket, LinkEvent
 from haagent.node import CoreState, Node
 from haagent.peer.link import PeerLink
@@ -160,6 +166,7 @@ class Guard:
             self._actions.carry_out(self._node.on_findings(message.findings, now), now)
         elif isinstance(message, Order):
             self._actions.carry_out(self._node.on_command(_command(message), now), now)
+            self._reporter.deadline = 0.0  # an operator looks now
         elif isinstance(message, Repair):
             self._actions.on_repair(done=message.done)
         elif isinstance(message, Shutdown):
@@ -212,6 +219,10 @@ def main() -> None:
 def _command(order: Order) -> Command:
     if order.name == "switchover":
         return Switchover(by=order.by)
+    if order.name == "pause":
+        return PauseTakeovers(seconds=order.seconds, by=order.by)
+    if order.name == "resume":
+        return ResumeTakeovers(by=order.by)
     return Failover(force=order.force, by=order.by)
 
 

@@ -7,7 +7,7 @@ sockets before it calls `on_timer`, so that a timer never wins against news that
 
 from collections.abc import Iterable
 
-from haagent.control.commands import Command, Switchover
+from haagent.control.commands import Command, PauseTakeovers, ResumeTakeovers, Switchover
 from haagent.effects import Alarm, CommandAnswered, Effect, NodeRole, Note, TakeVip
 from haagent.election import NodeElection
 from haagent.health import weights
@@ -72,6 +72,8 @@ class Node(NodeElection):
             times.append(self._join_at)
         if self._handover is not None:
             times.append(self._handover.let_go or self._handover.limit)
+        if self.pause.deadline is not None:
+            times.append(self.pause.deadline)
         return None if self._stopped else min(times, default=None)
 
     # The node itself
@@ -116,6 +118,9 @@ class Node(NodeElection):
         if self._stopped:
             return []
         effects = self._own.on_timer(now)
+        if self.pause.deadline is not None and now >= self.pause.deadline:
+            self.pause.end()
+            effects.append(Note("the pause is over: its time has gone"))
         if self._join_at is not None and now >= self._join_at:
             self._join_at = None
             effects += [*self._own.start(now, self._fault()), *self._beat(now)]
@@ -159,7 +164,13 @@ class Node(NodeElection):
 
     def on_command(self, command: Command, now: float) -> list[Effect]:
         """An operator's command; exactly one CommandAnswered is among the effects."""
-        if isinstance(command, Switchover):
+        if isinstance(command, PauseTakeovers):
+            self.pause.begin(command.by, command.seconds, now)
+            refusal = None
+        elif isinstance(command, ResumeTakeovers):
+            refusal = None if self.pause.active else "this node is not paused"
+            self.pause.end()
+        elif isinstance(command, Switchover):
             refusal = self._refuse_switchover(now)
             if refusal is None:
                 reason = f"switchover by {command.by}"
@@ -213,10 +224,16 @@ class Node(NodeElection):
             return self._peer_has_taken(message.epoch, now) if is_newer else []
         if not isinstance(message, Take | Lost | Yield):
             return []
+        return self._on_asked(message, now)
+
+    def _on_asked(self, message: Take | Lost | Yield, now: float) -> list[Effect]:
+        """The peer wants this node to be the master."""
         if self._own.owns_vip:
             return self._own.announce_again(now) if isinstance(message, Yield) else []
         if self.role is not NodeRole.BACKUP or self._fault() is not None:
             return self._beat(now)
+        if self.pause.active and not _is_asked_for(message):
+            return [Alarm(f"{_why(message)}, but no takeover: {self.pause}"), *self._beat(now)]
         return self._take(_why(message), now)
 
     def _on_health(self, said: Hello | Health, was: Hello | None, now: float) -> list[Effect]:
@@ -225,7 +242,7 @@ class Node(NodeElection):
             self._own.epoch = max(self._own.epoch, said.epoch)
             restarted = isinstance(said, Hello) and said.role is not NodeRole.MASTER
             is_heir = restarted and was is not None and was.role is NodeRole.MASTER
-            if is_heir and self.role is NodeRole.BACKUP:
+            if is_heir and self.role is NodeRole.BACKUP and not self.pause.active:
                 return self._take("the peer's agent was started anew", now)
             return []
         if said.role is NodeRole.MASTER:
@@ -261,7 +278,14 @@ class Node(NodeElection):
             return []
         if self.role is not NodeRole.BACKUP:
             return [Note(reason)]
+        if self.pause.active:
+            return [Alarm(f"{reason}, but no takeover: {self.pause}")]
         return self._take(reason, now)
+
+
+def _is_asked_for(message: Take | Lost | Yield) -> bool:
+    """A switchover or a planned stop; a master that prefers a healthier peer gives a reason."""
+    return isinstance(message, Take) and not message.reason
 
 
 def _why(message: Take | Lost | Yield) -> str:

@@ -75,11 +75,12 @@ class Findings(msgspec.Struct, tag=True):
 
 
 class Order(msgspec.Struct, tag=True):
-    """An operator's command: `switchover` or `failover`."""
+    """An operator's command: `switchover`, `failover`, `pause` (for `seconds`) or `resume`."""
 
     name: str
     force: bool
     by: str
+    seconds: float | None = None
 
 
 class Repair(msgspec.Struct, tag=True):
@@ -112,6 +113,13 @@ class PeerReport(msgspec.Struct, kw_only=True):
     rtt_ms: float | None
 
 
+class PauseReport(msgspec.Struct, kw_only=True):
+    """Maintenance: who wanted it, and the seconds that remain (None: until it is resumed)."""
+
+    by: str
+    left: float | None
+
+
 class Report(msgspec.Struct, tag=True, kw_only=True):
     """The guard's state: sent on each change and at least four times a second."""
 
@@ -122,6 +130,7 @@ class Report(msgspec.Struct, tag=True, kw_only=True):
     peer: PeerReport | None
     realtime: dict[str, bool | int | float]
     explain: list[str]
+    pause: PauseReport | None = None
 
 
 class RoleChange(msgspec.Struct, tag=True, kw_only=True):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from haagent.notify.core import Told
-from haagent.pipe import RoleChange
+from haagent.pipe import Report, RoleChange
 from haagent.state import StateDirectory
 
 
@@ -45,6 +45,26 @@ class History:
         self._untold, self._changed, self.since = record, change.detected, _wall(change.detected)
         self._state.remember(record)
         self._writes.put_nowait(lambda: self._state.store_epoch(change.epoch))
+        self._writes.put_nowait(lambda: self._state.write(record))
+
+    def pause(self, before: Report | None, report: Report) -> None:
+        """Maintenance has begun or is over, if one of these reports says so and the other does not."""
+        was, pause = before.pause if before is not None else None, report.pause
+        if (was is None) is (pause is None):
+            return
+        end = "" if pause is None or pause.left is None else f" for {pause.left:.0f} s"
+        record = {
+            "id": self._state.next_id(),
+            "time": _wall(time.monotonic()),
+            "monotonic": round(time.monotonic(), 6),
+            "node": self._node,
+            "old": report.role,
+            "role": report.role,
+            "epoch": report.epoch,
+            "reason": "the pause is over" if pause is None else f"paused by {pause.by}{end}",
+            "phases": {},
+        }
+        self._state.remember(record)
         self._writes.put_nowait(lambda: self._state.write(record))
 
     def core_told(self, told: Told, now: float) -> None:

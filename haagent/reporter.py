@@ -13,6 +13,7 @@ from haagent.node import Node
 from haagent.pipe import (
     Answer,
     Line,
+    PauseReport,
     PeerReport,
     Report,
     RoleChange,
@@ -133,8 +134,13 @@ class Reporter:
                     "records_dropped": self._dropped,
                 },
                 explain=node.explain(now),
+                pause=self._pause(now),
             )
         )
+
+    def _pause(self, now: float) -> PauseReport | None:
+        pause = self._node.pause
+        return None if pause.by is None else PauseReport(by=pause.by, left=pause.left(now))
 
     def _router(self, name: str) -> RouterReport:
         router = self._node.routers[name]

@@ -8,6 +8,7 @@ from haagent.control.commands import Failover
 from haagent.effects import Alarm, Effect, NodeRole, Note, Stopped
 from haagent.health import weights
 from haagent.mastership import Mastership
+from haagent.pause import Pause
 from haagent.peer.messages import MAX_TEXT, Health, Hello, Lost, Message, Take, Taken, Yield
 from haagent.peer.session import PeerSession
 from haagent.settings import NodeSettings
@@ -58,6 +59,7 @@ class NodeSteps:
         self._core = CoreState.DEAD if settings.has_core else CoreState.NONE
         self._links = {router.interface: True for router in settings.routers}
         self._heard = self._own.group.heard
+        self.pause = Pause()
         self._join_at: float | None = None  # the end of startup_delay
         self._handover: Handover | None = None
         self._grace_until = 0.0
@@ -161,6 +163,8 @@ class NodeSteps:
         lines += [self._arithmetic(name) for name in self._own.routers if self._findings]
         if (isolated := weights.isolation(self._findings)) is not None:
             lines.append(f"does not claim the VIPs by election: {isolated}")
+        if self.pause.active:
+            lines.append(f"takes over only when asked to: {self.pause}")
         if self._handover is not None:
             lines.append(f"handing over: {self._handover.reason}")
         if self._is_behind_a_living_peer(now):

@@ -38,7 +38,7 @@ def history(records: Sequence[Json]) -> Table:
         table.add_row(
             str(record.get("time", ""))[:23].replace("T", " "),
             str(record.get("epoch", "")),
-            f"{_role(record.get('old'))} → {_role(record.get('role'))}",
+            _change(record),
             escape(str(record.get("reason", ""))) + _steps(known),
         )
     return table
@@ -56,6 +56,10 @@ def explanation(answer: Json) -> Table:
 def _node(state: Json) -> Table:
     table = Table(title=f"node {state['node']}", show_header=False, title_justify="left")
     table.add_row("role", f"{_role(state['role'])}, epoch {state['epoch']}, {escape(str(state['reason']))}")
+    if isinstance(pause := state.get("pause"), dict):
+        left = "until resumed" if pause["left"] is None else f"{pause['left']:.0f} s left"
+        text = escape(f"by {pause['by']}, {left}")
+        table.add_row("[bold yellow]paused[/]", f"takes over only when asked to: {text}")
     table.add_row("peer", _fields(state["peer"], ("connected", "role", "epoch", "ready", "rtt_ms")))
     table.add_row(
         "SIP core", _fields(state["core"], ("connected", "pid", "role", "epoch", "ready", "synced"))
@@ -128,6 +132,11 @@ def _role(name: object) -> str:
     text = str(name)
     colour = COLOURS.get(text)
     return f"[{colour}]{text}[/]" if colour else escape(text)
+
+
+def _change(record: Json) -> str:
+    old, role = _role(record.get("old")), _role(record.get("role"))
+    return role if old == role else f"{old} → {role}"
 
 
 def _steps(phases: Json) -> str:

@@ -8,7 +8,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 from aiohttp import web
@@ -17,6 +17,7 @@ from haagent.metrics import render
 
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid (unix(7), SO_PEERCRED)
 DEFAULT_HISTORY = 20
+MAX_PAUSE = 30 * 86400.0  # seconds
 
 Status = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -34,7 +35,7 @@ class Agent(Protocol):
     def history(self, last: int) -> list[Status]:
         """The newest records, oldest first."""
 
-    async def command(self, name: str, *, force: bool, by: str) -> str | None:
+    async def command(self, name: str, *, force: bool, by: str, seconds: float | None = None) -> str | None:
         """Carry out an operator's command; the reason when it is refused."""
 
 
@@ -115,6 +116,13 @@ class _ReadOnly:
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4"})
 
 
+class _Body(msgspec.Struct, forbid_unknown_fields=True):
+    """What a command may say; `seconds`: how long a pause lasts."""
+
+    force: bool = False
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=MAX_PAUSE)] | None = None
+
+
 class _Commands:
     """What only those may ask who can open the socket."""
 
@@ -128,6 +136,8 @@ class _Commands:
             web.get("/v1/history", self._history),
             web.post("/v1/switchover", self._command),
             web.post("/v1/failover", self._command),
+            web.post("/v1/pause", self._command),
+            web.post("/v1/resume", self._command),
         ]
 
     async def _status(self, _request: web.Request) -> web.Response:
@@ -144,11 +154,12 @@ class _Commands:
 
     async def _command(self, request: web.Request) -> web.Response:
         try:
-            body = msgspec.json.decode(await request.read() or b"{}", type=dict[str, bool])
+            body = msgspec.json.decode(await request.read() or b"{}", type=_Body)
         except msgspec.DecodeError as error:
             return _json({"error": f"body: {error}"}, 400)
         name = request.path.rpartition("/")[2]
-        refusal = await self._agent.command(name, force=body.get("force", False), by=_who(request))
+        who = _who(request)
+        refusal = await self._agent.command(name, force=body.force, by=who, seconds=body.seconds)
         return _json(self._agent.status()) if refusal is None else _json({"error": refusal}, 409)
 
 

@@ -18,4 +18,19 @@ class Failover:
     by: str = "operator"
 
 
-Command = Switchover | Failover
+@dataclass(slots=True)
+class PauseTakeovers:
+    """Maintenance: take over only when asked to, for `seconds` or until resumed."""
+
+    seconds: float | None = None
+    by: str = "operator"
+
+
+@dataclass(slots=True)
+class ResumeTakeovers:
+    """The maintenance is over."""
+
+    by: str = "operator"
+
+
+Command = Switchover | Failover | PauseTakeovers | ResumeTakeovers

@@ -24,6 +24,7 @@ def view(
         "routers": [_router(router, reports.get(router.name)) for router in config.virtual_router],
         "peer": _peer(config, report),
         "core": core,
+        "pause": msgspec.to_builtins(report.pause) if report else None,
         "realtime": report.realtime if report else {},
         "guard_pid": guard_pid,
     }

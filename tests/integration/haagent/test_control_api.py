@@ -44,7 +44,7 @@ class StatusOnly:
     def history(self, last: int) -> list[dict[str, Any]]:
         return [{"id": number} for number in range(last)]
 
-    async def command(self, name: str, *, force: bool, by: str) -> str | None:
+    async def command(self, name: str, *, force: bool, by: str, seconds: float | None = None) -> str | None:
         self.orders.append((name, force, by))
         return None if force else "this node is BACKUP"
 
