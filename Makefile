@@ -1,12 +1,13 @@
 # make demo   the pair survives a power cut: builds everything it needs, then shows it
 # make test   all tests that fit in CI        make check   the fast half: style, types, pure tests
 # make lab    the two-node LAN to play with   make bench   figures beside keepalived and Kamailio
+# make man    man pages of haagent, into build/man
 # make interop, make campaign, make fuzz      the long ones
 VENV ?= .venv
 BIN = $(VENV)/bin
 DEMO ?=
 
-.PHONY: demo fuzz test check lab bench bench-sip interop campaign lock clean setup-run setup-test
+.PHONY: demo man fuzz test check lab bench bench-sip interop campaign lock clean setup-run setup-test
 .DEFAULT_GOAL := demo
 
 demo: setup-run
@@ -36,6 +37,9 @@ bench-sip: setup-test
 # ten minutes for each parser: FUZZ_SECONDS=600, or FUZZ="message uri"
 fuzz: setup-test
 	$(BIN)/python -m tests.fuzz $(FUZZ)
+
+man: setup-run
+	$(BIN)/python -m haagent.manpages build/man
 
 campaign: setup-test
 	$(BIN)/haagent lab campaign --rounds 50 --strategy on-master

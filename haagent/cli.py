@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from haagent import views
+from haagent.completion import answer_shells, completion
 from haagent.config import load, parse_duration
 from haagent.control.client import DEFAULT_SOCKET, AgentUnreachableError, ControlClient, RefusedError
 from haagent.doctor.cli import doctor
@@ -190,10 +191,12 @@ def check(config: Annotated[Path, typer.Argument(help="haagent.toml")]) -> None:
 
 app.command()(doctor)
 app.command()(convert)
+app.command()(completion)
 
 
 def main() -> None:
     """Entry point of the `haagent` command."""
+    answer_shells()
     app(prog_name="haagent")
 
 
