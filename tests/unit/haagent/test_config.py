@@ -1,10 +1,12 @@
 """The configuration: what is wrong is named with key, value and limit."""
 
+import re
 from ipaddress import IPv4Address, IPv6Address, ip_interface
+from pathlib import Path
 
 import pytest
 
-from haagent.config import HostInterface, check_against_host, load, parse_duration
+from haagent.config import HostInterface, VirtualRouterConfig, check_against_host, load, parse_duration
 from haagent.errors import ConfigError
 from haagent.settings import node_settings
 
@@ -240,3 +242,16 @@ def test_the_node_gets_the_values_that_it_needs() -> None:
     assert (made.routers[0].lease, made.routers[0].address) == (None, int(IPv4Address("10.88.0.11")))
     assert made.peer is not None
     assert (made.peer.hello, made.has_core) == (None, False)
+
+
+EXAMPLE = Path(__file__).parents[3] / "docs/examples/haagent.toml"
+
+
+def test_the_example_is_good_and_names_every_key_of_a_virtual_router() -> None:
+    text = EXAMPLE.read_text()
+    load(text)
+    shown = set(re.findall(r"^(?:# )?(\w+) = ", text, re.MULTILINE))
+    assert set(VirtualRouterConfig.__struct_fields__) - {"auth"} <= shown
+    assert "[virtual_router.auth]" in text
+    signed = re.sub(r"^# (\[virtual_router.auth\]|mode|keys|send|replay)", r"\1", text, flags=re.MULTILINE)
+    assert load(signed).virtual_router[0].auth is not None
