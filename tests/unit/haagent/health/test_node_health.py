@@ -119,6 +119,16 @@ def test_a_peer_that_does_not_take_over_is_asked_again_only_after_a_pause() -> N
     assert lan.masters() == ["a"]
 
 
+def test_a_master_that_fails_again_soon_after_it_came_back_is_replaced_as_fast() -> None:
+    lan = running()
+    for old, new in ((lan.a, lan.b), (lan.b, lan.a), (lan.a, lan.b)):
+        find(lan, old, redis(Verdict.DOWN))
+        lan.run(0.05)
+        assert lan.masters() == [new.name]
+        find(lan, old, redis(Verdict.UP))
+        lan.run(0.5)
+
+
 def test_a_node_that_is_cut_off_does_not_claim_the_vip_and_says_why() -> None:
     lan = running(interval=0.1)
     find(lan, lan.b, gateway(cut_off=True))
