@@ -2,8 +2,8 @@
 5626 section 6) and GRUU (RFC 5627 section 5).
 
 Deviations: a REGISTER with the CSeq of the one before and the same Call-ID is taken again instead of refused:
-after a takeover that is the retransmission whose first 200 was lost. A lower CSeq gets 400. The 200 has no
-Date (section 10.3 step 8 says SHOULD). A reg-id is honoured also without `Supported: outbound`.
+after a takeover that is the retransmission whose first 200 was lost. A lower CSeq gets 400. A reg-id is
+honoured also without `Supported: outbound`.
 """
 
 import re
@@ -18,6 +18,7 @@ from sipcore.message import NameAddr, Request, Uri, build_response
 from sipcore.nat.detect import nat_uac_test
 from sipcore.proxy.branch_id import own_tag
 from sipcore.registrar.contact import Contact, Header, Refused, contact_header, parse_contact, seconds
+from sipcore.registrar.date import Date
 from sipcore.registrar.settings import Matching, MaxContactsPolicy, PathMode, RegistrarSettings
 from sipcore.transport.layer import Hop
 
@@ -59,6 +60,7 @@ class Registrar:
             )
             if on
         )
+        self._date = Date(settings.wall_offset)
         self._agents: dict[bytes, bytes] = {}
         self._served: set[bytes] = set()  # Request-URIs that were found to be of our domains
 
@@ -115,7 +117,7 @@ class Registrar:
         gruus = self.location.gruus if b"gruu" in tags else None
         found = [contact_header(binding, now, gruus, aor) for binding in self.location.lookup(aor, now)]  # 8
         headers += [(b"Service-Route", route) for route in self.settings.service_route]
-        return (*found, *headers)
+        return (*found, *headers, self._date.header(now))
 
     def _check_domain(self, uri: bytes) -> None:
         if uri in self._served:

@@ -45,3 +45,4 @@ class RegistrarSettings:
     flow_timer: int = 120  # seconds between keepalives that we ask for, RFC 5626 section 4.4.1; 0: none
     nat_tests: int = DEFAULT_TESTS  # bits of NatTest, any of which means that the phone is behind NAT
     third_party: frozenset[bytes] = frozenset()  # users who may register others, RFC 3261 section 10.2
+    wall_offset: float = 0.0  # what is to be added to `now` to get the UTC time

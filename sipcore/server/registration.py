@@ -67,6 +67,7 @@ def registrar_settings(config: SipcoreConfig) -> RegistrarSettings:
         flow_timer=int(table.flow_timer),
         nat_tests=nat_tests(config),
         third_party=frozenset(user.encode() for user in table.third_party_users),
+        wall_offset=time.time() - time.monotonic(),
     )
 
 
