@@ -31,8 +31,8 @@ WRONG_USAGE = 2
 UNREACHABLE = 3
 POLL_SECONDS = 0.02
 
-out = Console()
-errors = Console(stderr=True, soft_wrap=True)
+out = Console(emoji=False)
+errors = Console(emoji=False, stderr=True, soft_wrap=True)
 
 
 class _LabOnDemand(TyperGroup):

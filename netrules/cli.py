@@ -22,8 +22,8 @@ FAILED = 1
 WRONG_INPUT = 2
 BY_HAND_MS = 10_000
 
-out = Console(soft_wrap=True)
-errors = Console(stderr=True, soft_wrap=True)
+out = Console(emoji=False, soft_wrap=True)
+errors = Console(emoji=False, stderr=True, soft_wrap=True)
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -19,8 +19,8 @@ REFUSED = 1
 WRONG_USAGE = 2
 UNREACHABLE = 3
 
-out = Console()
-errors = Console(stderr=True, soft_wrap=True)
+out = Console(emoji=False)
+errors = Console(emoji=False, stderr=True, soft_wrap=True)
 
 SocketOption = Annotated[Path | None, typer.Option("--socket", help="Control socket of the SIP core.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Take the socket from this config.")]

@@ -19,8 +19,8 @@ from haagent.errors import ConfigError
 WRONG_USAGE = 2
 COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
-out = Console()
-errors = Console(stderr=True, soft_wrap=True)
+out = Console(emoji=False)
+errors = Console(emoji=False, stderr=True, soft_wrap=True)
 
 
 def doctor(

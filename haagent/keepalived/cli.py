@@ -18,7 +18,7 @@ from haagent.keepalived.parse import ConvertError, parse
 NOT_DONE, WRONG_USAGE = 1, 2
 MAX_FILES = 1000
 
-errors = Console(stderr=True, soft_wrap=True)
+errors = Console(emoji=False, stderr=True, soft_wrap=True)
 
 
 def convert(

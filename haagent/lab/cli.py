@@ -31,8 +31,8 @@ LOST = 1
 WRONG_USAGE = 2
 UP_TIMEOUT = 40.0
 
-out = Console()
-errors = Console(stderr=True, soft_wrap=True)
+out = Console(emoji=False)
+errors = Console(emoji=False, stderr=True, soft_wrap=True)
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,

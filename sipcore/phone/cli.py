@@ -21,8 +21,8 @@ app = typer.Typer(
     no_args_is_help=True,
     help="A small SIP phone: probes (exit 0 good, 1 no good answer, 2 wrong usage) and `serve` for programs.",
 )
-out = Console()
-errors = Console(stderr=True, soft_wrap=True)
+out = Console(emoji=False)
+errors = Console(emoji=False, stderr=True, soft_wrap=True)
 
 Local = Annotated[str | None, typer.Option("--local", help="IP[:PORT] to send from.")]
 Proxy = Annotated[str, typer.Option("--proxy", help="HOST[:PORT] of the proxy.")]
