@@ -6,9 +6,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
+
 from haagent.notify.core import Told
 from haagent.pipe import Report, RoleChange
 from haagent.state import StateDirectory
+
+log = structlog.get_logger()
 
 
 class History:
@@ -20,6 +24,7 @@ class History:
         self._writes: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
         self._untold: dict[str, Any] | None = None
         self._changed = 0.0
+        self._failing = False
         self.since = _wall(time.monotonic())
 
     def add(self, change: RoleChange) -> None:
@@ -82,8 +87,24 @@ class History:
         """Write until cancelled."""
         while True:
             write = await self._writes.get()
-            await asyncio.to_thread(write)
-            self._writes.task_done()
+            try:
+                await asyncio.to_thread(write)
+            except (
+                OSError
+            ) as error:  # a full or broken disk stops no takeover; what is newest stays in memory
+                self._failed(error)
+            else:
+                self._failing = False
+            finally:
+                self._writes.task_done()
+
+    def _failed(self, error: OSError) -> None:
+        """Said once until a write succeeds again."""
+        if not self._failing:
+            log.error(
+                "the state directory cannot be written: epoch and history are not kept", error=str(error)
+            )
+        self._failing = True
 
     async def flush(self) -> None:
         """Until everything is on disk."""

@@ -18,6 +18,7 @@ class StateDirectory:
         self._epoch = path / "epoch"
         self._history = path / "history.jsonl"
         self._lines = 0
+        self._torn = False  # the last line is not whole: the next one begins on a line of its own
         self._records = self._load()
 
     def epoch(self) -> int:
@@ -47,8 +48,10 @@ class StateDirectory:
         """Add a line; when there are many, keep the newest records only."""
         self._lines += 1
         if self._lines <= MAX_LINES:
+            begin, self._torn = b"\n" if self._torn else b"", True
             with self._history.open("ab") as file:
-                file.write(_line(record))
+                file.write(begin + _line(record))
+            self._torn = False
             return
         newest = self.history(KEPT_RECORDS)
         replace(self._history, b"".join(map(_line, newest)))
@@ -57,7 +60,9 @@ class StateDirectory:
     def _load(self) -> dict[int, dict[str, Any]]:
         """A line that a power cut left half written is dropped."""
         records: dict[int, dict[str, Any]] = {}
-        lines = self._history.read_bytes().splitlines() if self._history.exists() else []
+        data = self._history.read_bytes() if self._history.exists() else b""
+        lines = data.splitlines()
+        self._torn = bool(data) and not data.endswith(b"\n")
         for line in lines:
             try:
                 record = msgspec.json.decode(line, type=dict[str, Any])

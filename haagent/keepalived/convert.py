@@ -15,7 +15,7 @@ from haagent.keepalived.notes import Note, advice
 from haagent.keepalived.parse import Statement, inside
 
 KEYS = frozenset(VirtualRouterConfig.__struct_fields__)
-DEFAULT_PRIORITY = 100
+MAX_STARTUP_DELAY = 600.0  # seconds
 PEER = """[peer]                                # the second path, which keepalived does not have
 local = "198.51.100.11"               # here
 address = "198.51.100.12"             # the other node; there the two are the other way round
@@ -62,7 +62,7 @@ def convert(tree: list[Statement], *, node: str = "") -> Converted:
     checks, notes = check_tables(tree, [(str(r.values["name"]), r.values, r.tracks) for r in routers])
     done.notes += notes
     head = "# Converted from keepalived.conf; see what `haagent convert` said, then run `haagent doctor`.\n"
-    node_line = toml.table("", {"node": _name(name)}).lstrip()
+    node_line = toml.table("", {"node": _name(name), **_startup(defs)}).lstrip()
     tables = [toml.table("[[virtual_router]]", router.values) for router in routers]
     done.text = "\n".join([head + node_line, *tables, *checks, toml.commented(PEER)])
     done.notes.sort(key=lambda note: (note.place.file, note.place.line))
@@ -204,9 +204,7 @@ def _authentication(one: Statement, values: dict[str, toml.Value], done: Convert
     if found.get("auth_type", "").upper() != "PASS":
         _say(done, one, f"auth_type {found.get('auth_type', '')}: only PASS of version 2 can be spoken")
         return
-    path = f"/etc/haagent/{values['name']}.password"
-    values["password_file"] = path
-    _say(done, one, f"auth_pass: write its first eight characters into {path} (mode 0600)")
+    values["password_file"] = f"/etc/haagent/{values['name']}.password"
 
 
 def _dialect(top: Statement, version: str, values: dict[str, toml.Value], done: Converted) -> None:
@@ -220,6 +218,9 @@ def _dialect(top: Statement, version: str, values: dict[str, toml.Value], done: 
         if not re.fullmatch(r"\d+000ms", interval):
             values["advert_interval"] = f"{max(1, round(int(interval[:-2]) / 1000))}s"
             _say(done, top, f"advert_int: version 2 counts whole seconds: {values['advert_interval']}")
+        if "password_file" in values:
+            path = values["password_file"]
+            _say(done, top, f"auth_pass: write its first eight characters into {path} (mode 0600)")
         _say(done, top, "version 2 is kept for a peer that runs keepalived; when both run haagent, take 3")
         return
     interval = str(values.get("advert_interval", "1000ms"))
@@ -267,6 +268,13 @@ def _sync_groups(tree: list[Statement], routers: list[_Router], done: Converted)
     if not groups and len(routers) > 1:
         text = "haagent moves all virtual routers of a node together, as if in one vrrp_sync_group"
         _say(done, routers[1].statement, text)
+
+
+def _startup(defs: list[Statement]) -> dict[str, toml.Value]:
+    """vrrp_startup_delay, clipped to what haagent takes."""
+    text = next((one.value for one in defs if one.keyword == "vrrp_startup_delay"), "0")
+    seconds = float(text) if re.fullmatch(r"\d{1,9}(\.\d+)?", text) else 0.0
+    return {"startup_delay": f"{round(min(seconds, MAX_STARTUP_DELAY) * 1000)}ms"} if seconds else {}
 
 
 def _name(text: str) -> str:

@@ -7,7 +7,7 @@ from haagent.keepalived.parse import Place
 HOOK = (
     "not carried over: the SIP core is told its role by itself; others can poll /master and /backup ([api])"
 )
-ANNOUNCE = "not carried over: haagent announces itself at the takeover and again shortly after"
+ANNOUNCE = "not carried over: see [announce]: at the takeover, then repeats, and refresh if wanted"
 NOT_NEEDED = "not needed"
 
 INSTEAD = {
@@ -66,7 +66,6 @@ INSTEAD = {
     "static_routes": "not carried over: configure the system's own routes in the system",
     "static_rules": "not carried over: configure the system's own rules in the system",
     "net_namespace": "not carried over: start the agent in the namespace (NetworkNamespacePath= of systemd)",
-    "vrrp_startup_delay": "not carried over: order the services in systemd",
 }
 SILENT = {
     "state", "router_id", "vrrp_version", "script_user", "enable_script_security", "debug", "native_ipv6",
@@ -74,7 +73,7 @@ SILENT = {
     "max_auto_priority", "vrrp_rt_priority", "vrrp_no_swap", "vrrp_priority", "vrrp_iptables", "vrrp_ipsets",
     "vrrp_skip_check_adv_addr", "vrrp_lower_prio_no_advert", "promote_secondaries", "process_names",
     "checker_priority", "global_tracking", "sync_group_tracking_weight", "lvs_id", "script_timeout",
-    "kernel_rx_buf", "use_pid_dir", "nftables", "vrrp_min_garp",
+    "kernel_rx_buf", "vrrp_startup_delay", "use_pid_dir", "nftables", "vrrp_min_garp",
 }  # fmt: skip
 
 

@@ -101,10 +101,9 @@ def test_a_pair_for_sip_keeps_its_virtual_router() -> None:
     ("part", "text"),
     [
         ("notification_email", "haagent sends no mail"),
-        ("authentication", "first eight characters"),
         ("label eth0:sip", "label: not carried over"),
         ("notify_master", "the SIP core is told its role by itself"),
-        ("garp_master_delay", "announces itself at the takeover"),
+        ("garp_master_delay", "see [announce]"),
         ("smtp_alert", "alert on its metrics"),
         ("vrrp_instance VI_SIP", "version 3 has no password"),
     ],
@@ -142,7 +141,13 @@ def test_version_2_is_keepalived_s_default_and_its_password_goes_to_a_file() -> 
     router = load(done(old).text).virtual_router[0]
     assert (router.version, router.advert_interval) == (2, 1.0)
     assert router.password_file == "/etc/haagent/VI_SIP.password"
+    assert "first eight characters into /etc/haagent/VI_SIP.password" in "\n".join(map(str, done(old).notes))
     assert "when both run haagent, take 3" in "\n".join(map(str, done(old).notes))
+
+
+def test_a_startup_delay_is_carried_over() -> None:
+    text = SIP.replace("    vrrp_version 3\n", "    vrrp_version 3\n    vrrp_startup_delay 5.5\n")
+    assert load(done(text).text).startup_delay == 5.5
 
 
 def test_a_sync_group_of_all_is_what_haagent_does_and_one_of_some_is_said() -> None:
