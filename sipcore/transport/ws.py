@@ -9,7 +9,7 @@ import time
 from collections import deque
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 from aiohttp.web_protocol import RequestHandler
 
 from sipcore.transport.connections import Ending, Flow, StreamLimits
@@ -71,7 +71,11 @@ class WsConnection:
                 status=400, text="the subprotocol sip is needed\n", headers={"Connection": "close"}
             )
         socket = web.WebSocketResponse(
-            protocols=(SUBPROTOCOL,), max_msg_size=self._limits.max_message, compress=False, timeout=1.0
+            protocols=(SUBPROTOCOL,),
+            max_msg_size=self._limits.max_message,
+            compress=False,
+            timeout=1.0,
+            autoping=False,
         )
         await socket.prepare(request)
         user = self._user
@@ -85,19 +89,31 @@ class WsConnection:
             writer.cancel()
         return socket
 
+    def on_bytes(self) -> None:
+        """Something came, perhaps only a piece of a frame: it has the time of a message to become whole."""
+        self.flow.heard(time.monotonic(), pending=True)
+
     async def _read(self, socket: web.WebSocketResponse, user: StreamUser) -> None:
-        self.flow.whole_message()
         async for message in socket:
             now = time.monotonic()
             self.flow.heard(now, pending=False)
-            self._is_text = message.type is WSMsgType.TEXT
-            data: Any = message.data
-            data = data.encode() if self._is_text else bytes(data)
-            if not data.strip(b"\r\n"):
-                if data == _PING:  # RFC 5626 section 4.4.1, where a browser cannot send a ping frame
-                    self.send(PONG, self.flow.hop)
-            elif self._user is not None:
-                user.on_messages(self, [data], now)
+            if message.type is WSMsgType.PING:
+                await socket.pong(message.data)
+            elif message.type is WSMsgType.ERROR:  # too long, no UTF-8, no frame
+                self._ending = Ending.FRAMING
+                return
+            elif message.type is not WSMsgType.PONG:
+                self._on_message(message, user, now)
+
+    def _on_message(self, message: WSMessage, user: StreamUser, now: float) -> None:
+        self._is_text = message.type is WSMsgType.TEXT
+        data: Any = message.data
+        data = data.encode() if self._is_text else bytes(data)
+        if not data.strip(b"\r\n"):
+            if data == _PING:  # RFC 5626 section 4.4.1, where a browser cannot send a ping frame
+                self.send(PONG, self.flow.hop)
+        elif self._user is not None:
+            user.on_messages(self, [data], now)
 
     async def _write(self, socket: web.WebSocketResponse) -> None:
         queue = self._queue
@@ -152,6 +168,12 @@ class _Handler(RequestHandler):
         """Begin."""
         super().connection_made(transport)
         self.connection.on_transport(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """A part of HTTP or of a frame."""
+        if self._connection is not None:
+            self._connection.on_bytes()
+        super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End."""
