@@ -17,10 +17,9 @@ def server_key_of(via: Via, method: bytes) -> bytes:
 
 def server_key(request: Request, method: bytes) -> bytes:
     """Of the transaction of this method that a request belongs to; for ACK that method is INVITE."""
-    via = request.top_via
-    branch = via.branch
+    via, branch = request.top_via, request.branch
     if branch.startswith(MAGIC_COOKIE):
-        return server_key_of(via, method)
+        return b"%b %b:%d %b" % (branch, via.host.lower(), via.port or 5060, method)  # as server_key_of
     # Before RFC 3261 branches were not unique. The To tag stays out: the INVITE has none, its ACK has ours.
     sent_by = b"%b %b:%d" % (branch, via.host.lower(), via.port or 5060)
     return b"\n".join((sent_by, request.uri, request.call_id, b"%d" % request.cseq, request.from_tag, method))
