@@ -20,6 +20,11 @@ class Deadlines:
         self._swept = 0  # up to and with this second
         self._timer: Timer | None = None
 
+    def no_later(self, dialog: Dialog, at: float, now: float) -> None:
+        """Look at it at this time or before: who looks too early files it again."""
+        if not 0 < dialog.due <= at:
+            self.file(dialog, at, now)
+
     def file(self, dialog: Dialog, at: float, now: float) -> None:
         """Look at it at this time (or in the second after), not at the one that was filed before."""
         if at == inf:

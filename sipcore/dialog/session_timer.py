@@ -34,14 +34,14 @@ class SessionTimer:
     def __init__(self, settings: DialogSettings) -> None:
         self._wanted = settings.session_expires
         self._least = settings.session_min
-        self._takes_part = bool(self._wanted or self._least)
+        self.takes_part = bool(self._wanted or self._least)
 
     def on_request(self, request: Request, wanted: int = 0) -> Verdict:
         """Section 8.1, for an INVITE or UPDATE; `wanted` seconds instead of what the config says."""
-        value = request.first(b"session-expires")
         wanted = wanted or self._wanted
-        if value is None and not wanted:
+        if not wanted and b"session-expires" not in request.first_lines:
             return AS_IT_IS
+        value = request.first(b"session-expires")
         floor = max(delta_seconds(request.first(b"min-se")), LEAST)
         if value is None:
             return Verdict(0, ((b"Session-Expires", b"%d" % max(wanted, floor)),))  # without a refresher
@@ -63,9 +63,11 @@ class SessionTimer:
         self, dialog: Dialog, response: Response, request: Request | None, now: float
     ) -> tuple[Headers, bool]:
         """Section 8.2, for a 2xx: headers to put into it, and whether the dialog's timer has changed."""
+        if not self.takes_part and dialog.more is None and b"session-expires" not in response.first_lines:
+            return (), False
         value = response.first(b"session-expires")
         headers: Headers = ()
-        if value is None and request is not None and (self._takes_part or dialog.more is not None):
+        if value is None and request is not None and (self.takes_part or dialog.more is not None):
             asked = self._asked(dialog, request)
             if asked and supports_timer(request):  # the called side knows no timer: the caller shall refresh
                 value = b"%d;refresher=uac" % asked
@@ -95,7 +97,7 @@ class SessionTimer:
     def _asked(self, dialog: Dialog, request: Request) -> int:
         """The Session-Expires of the request as it left here; 0: none, or none that we care for."""
         wanted = dialog.more.session_wanted if dialog.more is not None else 0
-        if not (wanted or self._takes_part):
+        if not (wanted or self.takes_part):
             return 0
         for name, value in self.on_request(request, wanted).headers:
             if name == b"Session-Expires":

@@ -160,6 +160,14 @@ class DialogStore:
             at = min(at, more.session_at, more.ping_at)
         self.deadlines.file(dialog, at, now)
 
+    def await_ack(self, dialog: Dialog, now: float) -> None:
+        """It has just been answered: as `schedule`, but mostly it is to be looked at early enough anyway."""
+        if dialog.more is None:
+            at = min(dialog.expires_at, now + self.settings.ack_timeout)
+            self.deadlines.no_later(dialog, at, now)
+        else:
+            self.schedule(dialog, now)
+
     def begin_pings(self, dialog: Dialog, now: float) -> None:
         """The first ping of an answered dialog, if any of its ends is to be pinged."""
         if dialog.state is CONFIRMED and self.pings_of(dialog):
@@ -179,7 +187,8 @@ class DialogStore:
     def _insert(self, dialog: Dialog, now: float) -> None:
         self.dialogs[dialog.key] = dialog
         self.states[UNCONFIRMED] += 1
-        self.deadlines.file(dialog, dialog.expires_at, now)
+        # an answer, which most calls get before, needs no other place
+        self.deadlines.file(dialog, min(dialog.expires_at, now + self.settings.ack_timeout), now)
         if self._followers:
             change = StateChange(dialog, None, UNCONFIRMED)
             self.bus.publish(Event.E_DLG_STATE_CHANGED, dialog.key, change)

@@ -265,7 +265,7 @@ class DialogTable(DialogStore):
             if not _add_leg(dialog, leg):
                 return None
         leg.state = state
-        if state is CONFIRMED_NA:  # the early dialogs of the branches that have lost are over
+        if state is CONFIRMED_NA and len(dialog.legs) > 1:  # those of the branches that have lost are over
             dialog.legs = tuple([known for known in dialog.legs if known.state >= CONFIRMED_NA])
         if dialog.state < state:
             self._move(dialog, state)
@@ -281,7 +281,7 @@ class DialogTable(DialogStore):
         dialog.answered_at = now
         dialog.expires_at = now + lifetime
         dialog.branch = b""
-        self.schedule(dialog, now)
+        self.await_ack(dialog, now)
 
     def _confirm(self, dialog: Dialog, leg: Leg, now: float) -> None:
         leg.state = CONFIRMED
@@ -307,11 +307,11 @@ class DialogTable(DialogStore):
 
     def _on_bye(self, dialog: Dialog, leg: Leg, now: float) -> None:
         """Its leg is over; when it was the last one that had answered, so is the dialog."""
-        dialog.legs = tuple(known for known in dialog.legs if known is not leg)
-        if leg.state >= CONFIRMED_NA and not any(known.state >= CONFIRMED_NA for known in dialog.legs):
-            self.remove(dialog, now, EndReason.BYE)
-        else:
+        dialog.legs = rest = tuple([known for known in dialog.legs if known is not leg])
+        if leg.state < CONFIRMED_NA or (rest and any(known.state >= CONFIRMED_NA for known in rest)):
             self.touch(dialog)
+        else:
+            self.remove(dialog, now, EndReason.BYE)
 
     def _on_success(self, dialog: Dialog, response: Response, request: Request | None, now: float) -> Headers:
         headers, changed = self._session_timer.on_success(dialog, response, request, now)

@@ -63,7 +63,7 @@ class LocationTable:
 
     def find(self, uri: Uri, now: float) -> list[Binding]:
         """Where a request for this URI may go now, highest q first; the URI may be a GRUU (RFC 5627)."""
-        aor = self.aor(uri)
+        aor = self.rules.aor(uri)
         if b"gr" in uri.params and self.gruus is not None:
             return self._find_instance(self.gruus, uri, aor, now)
         record = self._shards[crc32(aor) & 255].get(aor)

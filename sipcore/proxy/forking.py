@@ -25,6 +25,9 @@ def targets_of(bindings: list[Binding], *, secure: bool) -> list[Target]:
     connection that they have. RFC 5626 section 7: one flow of each instance, the others are its spare ones.
     """
     if len(bindings) == 1:
+        (b,) = bindings
+        if not secure and not b.uri.startswith(b"sips:"):
+            return [Target(b.uri, b.path, b.received, b.q)]
         return _flows(bindings, secure=secure)
     found = (_flows(flows, secure=secure) for flows in by_instance(bindings))
     return [

@@ -1,5 +1,6 @@
 """Sans-IO: our own addresses: which one a message leaves from, and whether an address means us."""
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import ip_address
@@ -8,9 +9,12 @@ from sipcore.errors import ParseError
 from sipcore.message import Uri
 from sipcore.proxy.settings import Listener
 from sipcore.resolver.locate import DEFAULT_PORTS, SECURE, Candidate
-from sipcore.transport.layer import Hop
+from sipcore.transport.layer import MAX_PORT, Hop
 
 MAX_KEPT = 256  # bytes of a URI whose hop is kept
+# A phone's Contact: an IPv4 address and a port, nothing behind them that says otherwise.
+_OCTET = rb"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_USUAL = re.compile(rb"sip:(?:[A-Za-z0-9_.+~-]++@)?((?:%b\.){3}%b):([0-9]{1,5})\Z" % (_OCTET, _OCTET))
 SECURE_TRANSPORTS = frozenset({"tls", "wss"})
 
 
@@ -67,6 +71,9 @@ class Listeners:
         return self._kept(uri, incoming) if len(uri) <= MAX_KEPT else self._direct(uri, incoming)
 
     def _direct(self, uri: bytes, incoming: int) -> Hop | None:
+        usual = _USUAL.match(uri) if self._usual == "udp" else None
+        if usual is not None and (port := int(usual[2])) <= MAX_PORT and port:
+            return self.hop(Candidate(usual[1].decode(), port, "udp"), incoming)
         try:
             parsed = Uri.parse(uri)
         except ParseError:

@@ -327,4 +327,6 @@ class ResponseContext(ClientSide):
 
 def has_way_back(response: Response) -> bool:
     """Whether there is a Via under ours, in a line of its own or in ours."""
-    return response.has_more_than_one(b"via")
+    head, line = response.head, response.first_lines[b"via"]
+    # as nearly always: on the line under ours
+    return head[(head.index(line) + 1) % len(head)].startswith(b"Via: ") or response.has_more_than_one(b"via")
