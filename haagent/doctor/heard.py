@@ -4,6 +4,8 @@ import ipaddress
 import struct
 from dataclasses import dataclass
 
+from haagent.peer.messages import Hello
+
 PROTOCOL = 112
 _IPV4, _IPV6 = 0x0800, 0x86DD
 
@@ -25,6 +27,12 @@ class HeardAdvertisement:
     def family(self) -> int:
         """4 or 6."""
         return 6 if ":" in self.source else 4
+
+
+def sources(hello: Hello) -> tuple[str, ...]:
+    """Where a peer says that its advertisements come from, IPv4 and IPv6."""
+    ipv4 = tuple(str(ipaddress.ip_address(one)) for one in hello.addresses)
+    return (*ipv4, *(str(ipaddress.ip_address(one)) for one in hello.addresses6))
 
 
 def read(frame: bytes) -> HeardAdvertisement | None:

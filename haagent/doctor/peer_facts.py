@@ -15,6 +15,7 @@ from pathlib import Path
 
 from haagent.config import PeerConfig
 from haagent.doctor.facts import PeerFacts, SizeFacts
+from haagent.doctor.heard import sources
 from haagent.peer.channel import PeerChannel
 from haagent.peer.messages import Hello
 
@@ -59,7 +60,7 @@ def _listen(stream: socket.socket, channel: PeerChannel, facts: PeerFacts) -> No
         if hellos:
             hello = hellos[0]
             facts.node, facts.role = hello.node, str(hello.role)
-            facts.addresses = tuple(str(ipaddress.ip_address(address)) for address in hello.addresses)
+            facts.addresses = sources(hello)
             return
     facts.error = f"no word within {SECONDS:g} s"
 

@@ -4,12 +4,14 @@ import pytest
 
 from haagent.config import load
 from haagent.doctor.facts import AgentFacts, Facts, HostFacts, LinkFacts, PeerFacts, VipFacts
-from haagent.doctor.heard import HeardAdvertisement, read
+from haagent.doctor.heard import HeardAdvertisement, read, sources
 from haagent.doctor.judge_host import host_verdicts
 from haagent.doctor.judge_lan import lan_verdicts
 from haagent.doctor.pair import pair_verdicts
 from haagent.doctor.rules import suspects
 from haagent.doctor.verdict import Level, Verdict, worst
+from haagent.effects import NodeRole
+from haagent.peer.messages import Hello
 from tests.unit.haagent.test_config import GOOD
 
 CONFIG = load(GOOD)
@@ -134,3 +136,9 @@ def test_a_frame_that_is_cut_off_anywhere_is_no_advertisement() -> None:
     assert heard is not None
     assert (heard.vrid, heard.priority, heard.interval, heard.addresses) == (51, 253, 0.1, ("10.88.0.100",))
     assert [read(frame[:end]) for end in range(len(frame))] == [None] * len(frame)
+
+
+def test_the_peer_names_its_sources_of_both_families() -> None:
+    packed = bytes.fromhex("fe80") + bytes(13) + b"\x01"
+    hello = Hello("b", (0x0A58000C,), NodeRole.BACKUP, 1, 253, True, True, addresses6=(packed,))
+    assert sources(hello) == ("10.88.0.12", "fe80::1")
