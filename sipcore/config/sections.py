@@ -13,7 +13,7 @@ from sipcore.config.registrar import Auth, Nat, Registrar
 from sipcore.config.resolver import Resolver
 from sipcore.config.script import Script
 from sipcore.config.trace import Trace
-from sipcore.config.transport import Bans, Listen, Pike, Tcp, Tls
+from sipcore.config.transport import Bans, Listen, Pike, Tcp, Tls, Udp
 from sipcore.duration import Seconds
 
 
@@ -44,6 +44,7 @@ class SipcoreConfig(Section, frozen=True):
     run_dir: str = "/run/sipcore"
     standalone: bool = False
     limits: Limits = Limits()
+    udp: Udp = Udp()
     tcp: Tcp = Tcp()
     tls: Tls = Tls()
     pike: Pike | None = None

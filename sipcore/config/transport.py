@@ -50,6 +50,12 @@ class Listen(Section, frozen=True):
         return self.transport in _SECURE
 
 
+class Udp(Section, frozen=True):
+    """How datagrams are read."""
+
+    coalesce: Annotated[Seconds, Within(0, 0.02)] = Seconds(0.001)
+
+
 class Tcp(Section, frozen=True):
     """Limits of connections, whatever runs over them."""
 

@@ -72,7 +72,9 @@ def _listening(listen: Listen, config: SipcoreConfig) -> Listening:
         pairs = [KeyPair(listen.certificate, listen.key)]
         pairs += [KeyPair(pair.certificate, pair.key, pair.names) for pair in listen.sni]
         tls = TlsServerSettings(tuple(pairs), config.tls.min_version, listen.verify_client, listen.client_ca)
-    return Listening(listen.address, listen.port, listen.transport, tls, listen.alias)
+    return Listening(
+        listen.address, listen.port, listen.transport, tls, listen.alias, coalesce=config.udp.coalesce
+    )
 
 
 def _client(config: SipcoreConfig) -> TlsClient:

@@ -23,6 +23,7 @@ class Listening:
     transport: str
     tls: TlsServerSettings | None = None
     alias: str = "verified"
+    coalesce: float = 0.0  # of datagrams, seconds
 
 
 @dataclass(slots=True)
@@ -174,6 +175,7 @@ class Transports:
                 listener=index,
                 admission=self.admission,
                 on_unsent=self.on_unsent,
+                coalesce=listen.coalesce,
             )
             self.udp.append(made)
         else:

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from sipcore.transport.admission import Admission, Batch
 from sipcore.transport.layer import Hop, may_answer
+from sipcore.transport.pace import Pace
 from sipcore.transport.sockets import bound_socket
 from sipcore.transport.stun import binding_response
 
@@ -20,7 +21,10 @@ _LATER = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ECONNREFUSED})  # a retra
 
 
 class UdpListener:
-    """One bound socket: hands over up to 64 datagrams at a time."""
+    """One bound socket: hands over up to 64 datagrams at a time.
+
+    `coalesce`: seconds that a datagram may wait for others when many come; 0: each is read at once.
+    """
 
     def __init__(
         self,
@@ -31,6 +35,7 @@ class UdpListener:
         listener: int = 0,
         admission: Admission | None = None,
         on_unsent: Callable[[bytes, Hop], None] | None = None,
+        coalesce: float = 0.0,
     ) -> None:
         self.listener = listener
         self.is_master = False  # a BACKUP answers no keepalive
@@ -40,6 +45,8 @@ class UdpListener:
         self._on_batch = on_batch
         self._admission = admission
         self._on_unsent = on_unsent
+        self._pace = Pace(coalesce) if coalesce else None
+        self._rest: asyncio.Handle | None = None
         self._socket = sock = bound_socket(address, port, socket.SOCK_DGRAM)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             sock.setsockopt(socket.SOL_SOCKET, option, BUFFER)
@@ -49,7 +56,7 @@ class UdpListener:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to read on this loop."""
         self._loop = loop
-        loop.add_reader(self._socket.fileno(), self._drain)
+        loop.add_reader(self._socket.fileno(), self._on_readable)
 
     def send(self, data: bytes, hop: Hop) -> None:
         """Send one datagram. No address yet, full buffer, absent peer: a counter, never an exception."""
@@ -68,10 +75,33 @@ class UdpListener:
         """Stop reading and close the socket."""
         with suppress(AttributeError):
             self._loop.remove_reader(self._socket.fileno())
+        if self._rest is not None:
+            self._rest.cancel()
         self._socket.close()
 
-    def _drain(self) -> None:
+    def _on_readable(self) -> None:
+        self._drain()
+        pace = self._pace
+        if pace is not None and pace.wants_rest(time.monotonic()):
+            self._loop.remove_reader(self._socket.fileno())
+            self._rest = self._loop.call_later(pace.wait, self._on_rested)
+
+    def _on_rested(self) -> None:
+        pace = self._pace
+        assert pace is not None
+        count = self._drain()
+        if count == BATCH:  # there may be more
+            self._rest = self._loop.call_soon(self._on_rested)
+        elif pace.goes_on(count, time.monotonic()):
+            self._rest = self._loop.call_later(pace.wait, self._on_rested)
+        else:
+            self._rest = None
+            self._loop.add_reader(self._socket.fileno(), self._on_readable)
+
+    def _drain(self) -> int:
+        """Read what is there, hand it over; how many datagrams it was, at most BATCH."""
         batch: Batch = []
+        count = 0
         receive, listener = self._socket.recvfrom, self.listener
         for _ in range(BATCH):
             try:
@@ -81,6 +111,7 @@ class UdpListener:
             except OSError:  # an ICMP error of an earlier send
                 self.receive_errors += 1
                 continue
+            count += 1
             if data < _FIRST_OF_SIP and not self._is_sip(data, source[0], source[1]):
                 continue
             batch.append((data, Hop(source[0], source[1], listener)))
@@ -89,6 +120,7 @@ class UdpListener:
             batch = admission.admit(batch, time.monotonic())
         if batch:
             self._on_batch(batch)
+        return count
 
     def _is_sip(self, data: bytes, host: str, port: int) -> bool:
         """Whether it goes on to the parser: keepalives are answered here, or need no answer.

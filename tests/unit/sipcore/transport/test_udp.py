@@ -91,3 +91,22 @@ def test_oversized_datagrams_names_and_broadcast_are_counted_and_not_sent() -> N
         ):
             udp.send(data, hop)
         assert udp.send_errors == 4
+
+
+def test_a_busy_socket_loses_nothing_and_is_read_at_once_again_when_it_is_quiet() -> None:
+    async def scenario() -> None:
+        arrivals = Arrivals()
+        udp = UdpListener("127.0.0.1", 0, arrivals.take, coalesce=0.001)
+        with closing(udp), closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as phone:
+            udp.start(asyncio.get_running_loop())
+            for number in range(300):  # one wake-up for each, until the listener has enough of that
+                phone.sendto(b"OPTIONS %d" % number, (udp.address, udp.port))
+                await asyncio.sleep(0)
+            await arrivals.wait_for(300)
+            got = [data for batch in arrivals.batches for data, _ in batch]
+            assert got == [b"OPTIONS %d" % number for number in range(300)]
+            await asyncio.sleep(0.1)
+            phone.sendto(b"OPTIONS again", (udp.address, udp.port))
+            await arrivals.wait_for(301)
+
+    asyncio.run(scenario())
