@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from haagent.config import VirtualRouterConfig
 from haagent.keepalived import toml
 from haagent.keepalived.checks import Tracks, check_tables, tracks_of
 from haagent.keepalived.notes import Note, advice
 from haagent.keepalived.parse import Statement, inside
 
-KEYS = frozenset(VirtualRouterConfig.__struct_fields__)
 MAX_STARTUP_DELAY = 600.0  # seconds
 PEER = """[peer]                                # the second path, which keepalived does not have
 local = "198.51.100.11"               # here
@@ -96,9 +94,7 @@ def _instance(top: Statement, version: str, done: Converted) -> Iterator[_Router
         _unicast(top, lists["unicast_peers"], values, done)
     order = ["name", "vrid", "interface", "priority", *values]
     wanted = {key: values[key] for key in dict.fromkeys(order) if key in values}
-    for key in [key for key in wanted if key not in KEYS]:
-        _say(done, top, f"{key}: this version of haagent has no such key: not carried over")
-    yield _Router(top, {key: value for key, value in wanted.items() if key in KEYS}, tracks_of(top))
+    yield _Router(top, wanted, tracks_of(top))
 
 
 def _statement(
@@ -122,6 +118,8 @@ def _statement(
         values["version"] = one.value
     elif keyword == "nopreempt":
         values["preempt"] = False
+    elif keyword == "no_accept":
+        values["accept"] = False
     else:
         _block(one, values, lists, done)
 
@@ -139,7 +137,7 @@ def _block(
         lists["unicast_peers"] += [
             str(at) for line in inside(one) if (at := _address(line, done)) is not None
         ]
-    elif keyword in ("unicast_src_ip", "mcast_src_ip") and "source" in KEYS:
+    elif keyword == "unicast_src_ip":
         found = _address(Statement(one.place, one.words[1:] or ("",)), done)
         if found is not None:
             values["source"] = str(found)
@@ -212,7 +210,7 @@ def _dialect(top: Statement, version: str, values: dict[str, toml.Value], done: 
     vips = values["vips"]
     assert isinstance(vips, list)
     has_ipv4 = any(ip_address(vip).version == 4 for vip in vips)
-    if version == "2" and has_ipv4 and "version" in KEYS:
+    if version == "2" and has_ipv4:
         values["version"] = 2
         interval = str(values.get("advert_interval", "1000ms"))
         if not re.fullmatch(r"\d+000ms", interval):

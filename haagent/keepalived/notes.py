@@ -56,7 +56,6 @@ INSTEAD = {
     "vrrp_mcast_group6": "not carried over: haagent uses ff02::12 alone; use unicast_peers",
     "mcast_src_ip": "not carried over: advertisements come from the interface's first address",
     "dont_track_primary": "not carried over: a dead link is always a fault",
-    "no_accept": "not carried over: a SIP server must accept what is sent to the VIP (Accept_Mode)",
     "strict_mode": "not carried over: see docs/rfc for what haagent obeys",
     "vrrp_strict": "not carried over: see docs/rfc for what haagent obeys",
     "lower_prio_no_advert": "not carried over: a master answers a lesser advertisement at once (RFC 9568)",

@@ -124,6 +124,17 @@ def test_what_has_a_key_or_is_done_anyway_is_not_complained_about() -> None:
         assert said(done(SIP), line_of(SIP, part)) == ""
 
 
+def test_no_accept_is_carried_over_and_a_source_of_multicast_is_said_to_be_left_out() -> None:
+    text = SIP.replace(
+        "    virtual_router_id", "    no_accept\n    mcast_src_ip 192.0.2.11\n    virtual_router_id"
+    )
+    converted = done(text)
+    router = load(converted.text).virtual_router[0]
+    assert (router.accept, router.source) == (False, load(done(SIP).text).virtual_router[0].source)
+    assert "the interface's first address" in said(converted, line_of(text, "mcast_src_ip"))
+    assert said(converted, line_of(text, "no_accept")) == ""
+
+
 def test_checks_are_carried_over_or_said_to_be_missing() -> None:
     converted = done(SIP)
     if "check" not in AgentConfig.__struct_fields__:
