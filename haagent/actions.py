@@ -31,6 +31,7 @@ from haagent.vip.lease import open_rules
 from haagent.vip.manager import VipManager
 from haagent.vrrp.advertiser import Advertiser
 from haagent.vrrp.socket import FrameSocket
+from netrules import RulesError
 
 NONCE_BYTES = 32
 
@@ -47,11 +48,11 @@ class Actions:
             router.name: Advertiser(router, self._frames[router.interface]) for router in setup.routers
         }
         route = RouteSocket()
-        rules = open_rules(setup, alarm=reporter.alarm, flip=reporter.rules)
+        self._rules = open_rules(setup, alarm=reporter.alarm, flip=reporter.rules)
         self.vips = {
             router.name: VipManager(
                 router,
-                rules=rules,
+                rules=self._rules,
                 route=route,
                 frames=self._frames[router.interface],
                 alarm=reporter.alarm,
@@ -106,6 +107,25 @@ class Actions:
         """The packet rules are being written again, hidden; no lease can lapse meanwhile."""
         for vips in self.vips.values():
             vips.on_repair(done=done)
+
+    def renew(self, setup: Setup) -> str | None:
+        """A reload: other VIPs, in one transaction of the rules; the reason when that is refused.
+
+        An address that goes does so while it is still guarded, and one that comes is guarded already.
+        """
+        routers = {router.name: router for router in setup.routers}
+        for name, vips in self.vips.items():
+            vips.drop({a.address for a in routers[name].addresses})
+        try:
+            self._rules.replace(setup, shown=any(vips.shown for vips in self.vips.values()))
+        except RulesError as error:
+            for vips in self.vips.values():
+                vips.restore()
+            return f"packet rules: {error}"
+        for name, router in routers.items():
+            self._advertisers[name].renew(router)
+            self.vips[name].renew(router)
+        return None
 
     def _on_peer(self, link_input: LinkInput, now: float) -> list[Effect]:
         if isinstance(link_input, Data):

@@ -5,15 +5,16 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import structlog
 from tenacity import AsyncRetrying, retry_if_result, wait_exponential
 
 from haagent import host, logs, service
-from haagent.config import AgentConfig, check_against_host, load
+from haagent.config import load
 from haagent.control import api
 from haagent.control.status import view
 from haagent.errors import ConfigError, HaagentError
@@ -21,12 +22,11 @@ from haagent.guard_process import GuardProcess
 from haagent.health.runner import HealthChecks
 from haagent.health.weights import Finding
 from haagent.notify.core import CoreLink, CoreState, Told
-from haagent.packet_rules import PacketRules, require_agreement
-from haagent.pipe import Core, Order, Report, RoleChange, Setup
-from haagent.prebuild import build_setup
+from haagent.pipe import Core, Order, Report, RoleChange
 from haagent.record import History
+from haagent.reload import Renewal, read_renewal
 from haagent.rescue import Rescue
-from haagent.state import StateDirectory
+from haagent.startup import Prepared, prepare
 from netrules import RulesError
 
 log = structlog.get_logger()
@@ -39,22 +39,10 @@ RESTART = wait_exponential(multiplier=0.02, max=5.0)
 NO_CORE = {"ready": False, "synced": False, "role": None, "epoch": None, "pid": None}
 
 
-@dataclass(slots=True)
-class Prepared:
-    """The host is ready for the agent."""
-
-    config: AgentConfig
-    setup: Setup
-    state: StateDirectory
-    rules: PacketRules
-    guard_lock: IO[str]
-    agent_lock: IO[str]
-
-
 def main(path: Path) -> int:
     """Run the agent until SIGTERM; the exit code."""
     try:
-        prepared = _prepare(load(path.read_text(encoding="utf-8")))
+        prepared = prepare(path, load(path.read_text(encoding="utf-8")))
     except (HaagentError, RulesError, OSError, UnicodeDecodeError) as error:
         place = f"{path}: " if isinstance(error, ConfigError | UnicodeDecodeError) else ""
         sys.stderr.write(f"haagent: {place}{error}\n")
@@ -66,29 +54,11 @@ def main(path: Path) -> int:
         prepared.rules.remove()
 
 
-def _prepare(config: AgentConfig) -> Prepared:
-    """In this order: nothing of the host is changed before all checks have passed."""
-    logs.configure(config.log.format, config.log.level)
-    host.require_capabilities()
-    check_against_host(config, host.interfaces())
-    require_agreement(config)
-    run_dir = Path(config.run_dir)
-    agent_lock = host.lock(run_dir)
-    guard_lock = host.guard_lock(run_dir)
-    for address in host.remove_leftovers():
-        log.warning("removed an address that an earlier agent left", address=address)
-    # looked at again: an address that was ours a moment ago must not be taken for somebody else's
-    setup = build_setup(config, host.interfaces())
-    rules = PacketRules(setup, run_dir)
-    rules.apply()
-    state = StateDirectory(Path(config.state_dir))
-    return Prepared(config, setup, state, rules, guard_lock, agent_lock)
-
-
 class Control:
     """The asyncio half of the agent."""
 
     def __init__(self, prepared: Prepared) -> None:
+        self._path = prepared.path
         self._config = prepared.config
         self._setup = prepared.setup
         self._state = prepared.state
@@ -96,12 +66,14 @@ class Control:
         self._rules = prepared.rules
         self._history = History(prepared.config.node, prepared.state)
         self._rescue = Rescue(prepared.setup, alarm=log.warning, flip=prepared.rules.flip)
+        self._tasks: set[asyncio.Task[object]] = set()
         self._guard: GuardProcess | None = None
         self._report: Report | None = None
         self._reported = 0.0
         self._epoch = prepared.state.epoch()
         self._core_seen = Core(pid=0, ready=False, synced=False)
         self._stopping = asyncio.Event()
+        self._rules_lock = asyncio.Lock()  # a repair and a reload do not meet
         self._checks = HealthChecks(prepared.config, self._on_findings)
         core = prepared.config.core
         self._core: CoreLink | None = None
@@ -116,6 +88,7 @@ class Control:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self.reload("SIGHUP")))
         servers = [await api.serve_unix(self, Path(self._config.run_dir) / "control.sock")]
         if self._config.api is not None:
             listen = self._config.api.listen
@@ -170,6 +143,38 @@ class Control:
             return "the guard does not run now"
         return await self._guard.order(Order(name, force, by, seconds))
 
+    async def reload(self, by: str) -> tuple[list[str], str | None]:
+        """Take over the changed file: the keys that differ, and the reason when nothing is taken."""
+        service.reloading()
+        async with self._rules_lock:
+            try:
+                renewal = await asyncio.to_thread(read_renewal, self._path, self._config, self._setup)
+                refusal = await self._renew(renewal)
+            except (HaagentError, RulesError, OSError) as error:
+                refusal = f"{self._path}: {error}"
+        service.notify("READY=1")
+        if refusal is not None:
+            log.error("reload refused; the running configuration stays in force", reason=refusal, by=by)
+            return [], refusal
+        log.info("reloaded", by=by, changed=renewal.changed)
+        if renewal.changed and self._report is not None:
+            self._history.note(self._report, f"reloaded by {by}: {', '.join(renewal.changed)}")
+        return renewal.changed, None
+
+    async def _renew(self, renewal: Renewal) -> str | None:
+        """The guard first, since it alone can still refuse."""
+        if self._guard is None:
+            return "the guard does not run now"
+        renewal.setup.epoch, renewal.setup.findings = self._epoch, self._checks.findings
+        refusal = await self._guard.renew(renewal.setup)
+        if refusal is None:
+            self._config, self._setup = renewal.config, renewal.setup
+            self._rules.renew(renewal.setup)
+            self._rescue = Rescue(renewal.setup, alarm=log.warning, flip=self._rules.flip)
+            self._checks.renew(renewal.config)
+            logs.set_level(renewal.config.log.level)
+        return refusal
+
     # What the guard and the core say
 
     def _on_report(self, report: Report) -> None:
@@ -218,13 +223,17 @@ class Control:
         """Without them a backup would speak up and a lease would end nothing."""
         while True:
             await asyncio.sleep(RULES_SECONDS)
-            missing = await self._rules.missing()
-            if not missing:
-                continue
-            log.warning("somebody has changed the packet rules; they are put back", steps=missing)
-            self._tell_repair(done=False)
-            await self._rules.repair()
-            self._tell_repair(done=True)
+            async with self._rules_lock:
+                await self._repair_rules()
+
+    async def _repair_rules(self) -> None:
+        missing = await self._rules.missing()
+        if not missing:
+            return
+        log.warning("somebody has changed the packet rules; they are put back", steps=missing)
+        self._tell_repair(done=False)
+        await self._rules.repair()
+        self._tell_repair(done=True)
 
     async def _keep_guard(self) -> None:
         """Start it, and start it again when it has died; ever slower while it dies at once."""
@@ -275,6 +284,12 @@ class Control:
                 announced=None,
             )
         )
+
+    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
+        """Do it beside the rest; asyncio itself holds a task only weakly."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _stop(self, guarding: asyncio.Task[None]) -> None:
         """A planned stop: the guard hands over, then the core is told."""

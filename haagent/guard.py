@@ -167,10 +167,24 @@ class Guard:
         elif isinstance(message, Order):
             self._actions.carry_out(self._node.on_command(_command(message), now), now)
             self._reporter.deadline = 0.0  # an operator looks now
+        elif isinstance(message, Setup):
+            self._renew(message, now)
         elif isinstance(message, Repair):
             self._actions.on_repair(done=message.done)
         elif isinstance(message, Shutdown):
             self._actions.carry_out(self._node.on_shutdown(now), now)
+
+    def _renew(self, setup: Setup, now: float) -> None:
+        """A reload: what control has let through can be changed without a takeover."""
+        refusal = self._actions.renew(setup)
+        if refusal is None:
+            vrids = {router.name: router.vrid for router in setup.settings.routers}
+            for reader, names in self._vrrp.values():
+                own = set(names.values())
+                reader.renew({vrids[r.name]: r.terms for r in setup.routers if r.name in own})
+            self._actions.carry_out(self._node.on_settings(setup.settings, setup.findings, now), now)
+        self._reporter.answer(refusal)
+        self._reporter.deadline = 0.0
 
     def _follow_core(self, core: Core) -> CoreState:
         """Watch the process itself, so that its death is seen without control."""

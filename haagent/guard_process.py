@@ -103,9 +103,16 @@ class GuardProcess:
 
     async def order(self, order: Order) -> str | None:
         """Give an operator's command; the reason when it is refused."""
+        return await self._ask(order)
+
+    async def renew(self, setup: Setup) -> str | None:
+        """Have it go over to another setup; the reason when it does not."""
+        return await self._ask(setup)
+
+    async def _ask(self, message: Order | Setup) -> str | None:
         answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._answers.append(answer)
-        self._send(order)
+        self._send(message)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await answer

@@ -106,6 +106,21 @@ class Mastership:
         self.epoch = at_least + 1
         return [self._change(NodeRole.MASTER, reason, now)]
 
+    def renew(self, settings: NodeSettings, now: float) -> None:
+        """Other settings for the same routers; `weigh` then gives them their priorities.
+
+        Who does not preempt since a switchover is left so, unless it is preemption that has changed.
+        """
+        for setting in settings.routers:
+            router = self.routers[setting.name]
+            if _preempts(setting) is not _preempts(self.settings[setting.name]):
+                router.preempt = _preempts(setting)
+            router.preempt_delay = setting.preempt_delay
+            self.settings[setting.name] = setting
+        self._announcing = settings.announcing
+        refresh = self._announcing.refresh
+        self._refresh_at = now + refresh if refresh and self.owns_vip else None
+
     def weigh(self, findings: Sequence[Finding], now: float) -> list[Effect]:
         """Give each router its effective priority; a Master says a new one at once."""
         sent: list[Effect] = []

@@ -14,6 +14,7 @@ from haagent.health import weights
 from haagent.health.weights import Finding
 from haagent.peer.messages import Health, Hello, Lost, Message, Take, Taken, Yield
 from haagent.peer.session import PeerSession
+from haagent.settings import NodeSettings
 from haagent.steps import AfterHandover, CoreState
 from haagent.vrrp.router import VirtualRouter
 
@@ -161,6 +162,15 @@ class Node(NodeElection):
         effects = self._own.weigh(self._findings, now)
         effects += self._reconsider(now) or self._beat(now)
         return effects + self._prefer_healthier(now)
+
+    def on_settings(self, settings: NodeSettings, findings: Iterable[Finding], now: float) -> list[Effect]:
+        """A reload: other priorities, preemption and announcements; the routers and the peer are the same.
+
+        It changes no role by itself, so it may come at any time, in the middle of an election as well.
+        """
+        self.settings = settings
+        self._own.renew(settings, now)
+        return self.on_findings(findings, now)
 
     def on_command(self, command: Command, now: float) -> list[Effect]:
         """An operator's command; exactly one CommandAnswered is among the effects."""

@@ -63,6 +63,10 @@ class PacketRules:
             return []
         return [step.text for step in steps]
 
+    def renew(self, setup: Setup) -> None:
+        """The guard has gone over to other VIPs: these rules are to be kept from now on."""
+        self._ruleset = ruleset(setup)
+
     def remove(self) -> None:
         """Take everything of ours away, and give back the sysctls that we changed."""
         self._thread.shutdown()

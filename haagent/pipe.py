@@ -49,7 +49,7 @@ class PeerEndpoint(msgspec.Struct):
 
 
 class Setup(msgspec.Struct, tag=True, kw_only=True):
-    """The first message to the guard."""
+    """The first message to the guard; a later one replaces it (a reload) and is answered by an Answer."""
 
     settings: NodeSettings
     routers: list[RouterSetup]

@@ -58,6 +58,10 @@ class History:
         if (was is None) is (pause is None):
             return
         end = "" if pause is None or pause.left is None else f" for {pause.left:.0f} s"
+        self.note(report, "the pause is over" if pause is None else f"paused by {pause.by}{end}")
+
+    def note(self, report: Report, reason: str) -> None:
+        """Something that changes no role, but that one looks for afterwards."""
         record = {
             "id": self._state.next_id(),
             "time": _wall(time.monotonic()),
@@ -66,7 +70,7 @@ class History:
             "old": report.role,
             "role": report.role,
             "epoch": report.epoch,
-            "reason": "the pause is over" if pause is None else f"paused by {pause.by}{end}",
+            "reason": reason,
             "phases": {},
         }
         self._state.remember(record)

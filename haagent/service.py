@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 
 
 def notify(state: str) -> None:
@@ -14,6 +15,11 @@ def notify(state: str) -> None:
             sender.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
         except OSError:
             return
+
+
+def reloading() -> None:
+    """Type=notify-reload wants the time beside it; READY=1 says that it is over."""
+    notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
 def watchdog_seconds() -> float | None:

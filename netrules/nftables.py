@@ -126,6 +126,10 @@ class Flip:
         if ruleset.lease and lease_ms < 1:  # nft takes 0 for "for ever"
             raise BadInputError(f"lease: {lease_ms} ms is below 1 ms")
         self._nftables = nftables or Nftables()
+        self._build(ruleset, lease_ms)
+
+    def _build(self, ruleset: Ruleset, lease_ms: int) -> None:
+        self._ruleset = ruleset
         self._show = render.show(ruleset, lease_ms).encode()
         self._hide = render.hide(ruleset).encode()
         self._refresh = render.refresh(ruleset, lease_ms).encode()
@@ -139,6 +143,13 @@ class Flip:
         """The VIPs are deaf and mute from now on."""
         if self._hide:
             self._nftables.run(self._hide)
+
+    def replace(self, ruleset: Ruleset, lease_ms: int, *, shown: bool) -> None:
+        """Go over to other VIPs in one transaction: those that stay are not hidden for a moment."""
+        if ruleset == self._ruleset and render.show(ruleset, lease_ms).encode() == self._show:
+            return
+        self._nftables.run(render.replace(self._ruleset, ruleset, lease_ms, shown=shown).encode())
+        self._build(ruleset, lease_ms)
 
     def refresh(self) -> None:
         """Renew the lease; LeaseLapsedError when it had run out before, and it stays out."""

@@ -37,6 +37,15 @@ def refresh(ruleset: Ruleset, lease_ms: int) -> str:
     return delete + _add_lease(ruleset, lease_ms)
 
 
+def replace(old: Ruleset, new: Ruleset, lease_ms: int, *, shown: bool) -> str:
+    """One transaction from one ruleset to another, shown (with a new lease) or hidden as before."""
+    tables = {table.path: table for table in old.tables}
+    wanted = {table.path for table in new.tables}
+    gone = "".join(f"delete table {path}\n" for path in tables if path not in wanted)
+    written = "".join(add_table(table) for table in new.tables if tables.get(table.path) != table)
+    return gone + written + (show(new, lease_ms) if shown else hide(new))
+
+
 def leases(table: Table) -> list[tuple[NftSet, NftSet]]:
     """Each set of VIPs with the set that holds their leases."""
     by_name = {s.name: s for s in table.sets}

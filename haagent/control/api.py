@@ -35,6 +35,9 @@ class Agent(Protocol):
     def history(self, last: int) -> list[Status]:
         """The newest records, oldest first."""
 
+    async def reload(self, by: str) -> tuple[list[str], str | None]:
+        """Take over the changed file: the keys that differ, and the reason when nothing is taken."""
+
     async def command(self, name: str, *, force: bool, by: str, seconds: float | None = None) -> str | None:
         """Carry out an operator's command; the reason when it is refused."""
 
@@ -138,6 +141,7 @@ class _Commands:
             web.post("/v1/failover", self._command),
             web.post("/v1/pause", self._command),
             web.post("/v1/resume", self._command),
+            web.post("/v1/reload", self._reload),
         ]
 
     async def _status(self, _request: web.Request) -> web.Response:
@@ -151,6 +155,10 @@ class _Commands:
         if not text.isdecimal():
             return _json({"error": f"last: {text!r} is not a number"}, 400)
         return _json(self._agent.history(int(text)))
+
+    async def _reload(self, request: web.Request) -> web.Response:
+        changed, refusal = await self._agent.reload(_who(request))
+        return _json({"changed": changed}) if refusal is None else _json({"error": refusal}, 409)
 
     async def _command(self, request: web.Request) -> web.Response:
         try:

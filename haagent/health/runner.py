@@ -34,6 +34,8 @@ class HealthChecks:
         routers = config.virtual_router
         self._checks = [_Running(one, runs_when(one, routers), self._changed) for one in config.check]
         self._on_findings = on_findings
+        self._role = ""
+        self._quiet = False
         self.findings: Findings = self._all()
 
     async def run(self) -> None:
@@ -46,8 +48,32 @@ class HealthChecks:
             for one in self._checks:
                 one.stop()
 
+    def renew(self, config: AgentConfig) -> None:
+        """Other checks from now on: one that is as before goes on, one of the same name keeps its verdict."""
+        before = {one.config.name: one for one in self._checks}
+        wanted = [(one, runs_when(one, config.virtual_router)) for one in config.check]
+        kept = {
+            one.name
+            for one, when in wanted
+            if one.name in before and (before[one.name].config, before[one.name].when) == (one, when)
+        }
+        fresh = {one.name: _Running(one, when, self._changed) for one, when in wanted if one.name not in kept}
+        for name, old in before.items():
+            if name not in kept:
+                old.stop()
+            if name in fresh:
+                fresh[name].inherit(old)
+        self._checks = [fresh[one.name] if one.name in fresh else before[one.name] for one, _ in wanted]
+        self._quiet = True
+        for new in fresh.values():
+            new.start()
+            new.on_role(self._role)
+        self._quiet = False
+        self._changed()
+
     def on_role(self, role: str) -> None:
         """Some checks run in one role only."""
+        self._role = role
         for one in self._checks:
             one.on_role(role)
 
@@ -57,6 +83,8 @@ class HealthChecks:
         return [row(one.config, one.check, one.when, now) for one in self._checks]
 
     def _changed(self) -> None:
+        if self._quiet:
+            return
         findings = self._all()
         if findings != self.findings:
             self.findings = findings
@@ -78,6 +106,11 @@ class _Running:
         self._started = False
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+
+    def inherit(self, old: "_Running") -> None:
+        """What an earlier check of this name and kind has found holds until it is found otherwise."""
+        if type(old.config) is type(self.config):
+            self.check.verdict, self.check.reason = old.check.verdict, old.check.reason
 
     def start(self) -> None:
         """Begin."""

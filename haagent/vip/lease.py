@@ -64,6 +64,10 @@ class NftablesRules:
             self._alarmed = False
         return True
 
+    def replace(self, setup: Setup, *, shown: bool) -> None:
+        """Go over to the VIPs of another setup, without a gap for those that stay; raises RulesError."""
+        self._flip.replace(ruleset(setup), _lease_ms(setup), shown=shown)
+
     def _try(self, change: Callable[[], None]) -> None:
         try:
             change()
@@ -89,6 +93,9 @@ class RemoteRules:
         """There is no lease."""
         return True
 
+    def replace(self, setup: Setup, *, shown: bool) -> None:
+        """Other VIPs need a restart: the commands' gap would be seen (the config is refused before)."""
+
 
 def open_rules(
     setup: Setup, *, alarm: Callable[[str], object], flip: Callable[[bool], None]
@@ -96,5 +103,9 @@ def open_rules(
     """The rules of the node; `flip` asks control to do what the guard cannot."""
     if setup.routers[0].backend == Backend.IPTABLES:
         return RemoteRules(flip)
+    return NftablesRules(Flip(ruleset(setup), _lease_ms(setup)), alarm)
+
+
+def _lease_ms(setup: Setup) -> int:
     leases = [router.lease for router in setup.routers if router.lease is not None]
-    return NftablesRules(Flip(ruleset(setup), round(min(leases, default=0) * 1000)), alarm)
+    return round(min(leases, default=0) * 1000)

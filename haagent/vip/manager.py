@@ -4,7 +4,7 @@ Everything was built before: a step is one nftables transaction, one netlink mes
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -46,14 +46,22 @@ class VipManager:
         self._route = route
         self._frames = frames
         self._alarm = alarm
-        self._announcements = setup.announcements
-        self._messages = {Vip(ip_address(a.address), setup.interface): a for a in setup.addresses}
-        self._by_address = {vip.address: vip for vip in self._messages}
-        self._foreign = frozenset(vip for vip in self._messages if str(vip.address) in setup.foreign)
+        self._know(setup)
         self._present = set(self._foreign)
         self._shown = False
         self._repairing = False
         self._role = PlanRole.BACKUP
+
+    def _know(self, setup: RouterSetup) -> None:
+        self._announcements = setup.announcements
+        self._messages = {Vip(ip_address(a.address), setup.interface): a for a in setup.addresses}
+        self._by_address = {vip.address: vip for vip in self._messages}
+        self._foreign = frozenset(vip for vip in self._messages if str(vip.address) in setup.foreign)
+
+    @property
+    def shown(self) -> bool:
+        """Whether the VIPs' traffic may pass."""
+        return self._shown
 
     @property
     def owns(self) -> bool:
@@ -84,6 +92,25 @@ class VipManager:
             self._shown = False
             if self._role is PlanRole.MASTER:
                 self._carry_out(PlanRole.MASTER)
+
+    def drop(self, kept: Container[str]) -> None:
+        """A reload begins: the addresses of VIPs that go are removed while their rules are still there."""
+        for vip in sorted(self._present - self._foreign, key=str):
+            if str(vip.address) not in kept:
+                self._change_address(Op.REMOVE_ADDRESS, vip)
+
+    def restore(self) -> None:
+        """The reload did not succeed: what `drop` has removed comes back."""
+        if self._role is PlanRole.MASTER or self._strategy is Strategy.ON_BOTH:
+            self._carry_out(self._role)
+
+    def renew(self, setup: RouterSetup) -> None:
+        """A reload ends: the rules are those of the new VIPs; a VIP that is new gets its address."""
+        before = set(self._messages)
+        self._know(setup)
+        self._present = (self._present & set(self._messages)) | self._foreign
+        if set(self._messages) != before:
+            self.restore()
 
     def leave(self) -> None:
         """Take everything of ours out of the kernel."""

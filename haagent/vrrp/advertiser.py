@@ -13,15 +13,19 @@ class Advertiser:
     """Everything is built before; a priority that was sent once is kept as bytes."""
 
     def __init__(self, setup: RouterSetup, frames: FrameSocket) -> None:
-        self._templates = setup.adverts
         self._frames = frames
+        self.renew(setup)
+        self._unicast: UnicastSocket | None = None
+        if any(template.to for template in setup.adverts):
+            self._unicast = UnicastSocket(setup.interface, ip_address(setup.source))
+
+    def renew(self, setup: RouterSetup) -> None:
+        """Send what another setup of the same router says: other addresses, other keys."""
+        self._templates: list[Template] = setup.adverts
         keys = setup.terms.keys
         signs = keys is not None and keys.mode != "receive-only"
         self._signer = Signer(keys, ip_address(setup.source).packed) if keys is not None and signs else None
         self._built: dict[int, list[tuple[Template, bytes]]] = {}
-        self._unicast: UnicastSocket | None = None
-        if any(template.to for template in setup.adverts):
-            self._unicast = UnicastSocket(setup.interface, ip_address(setup.source))
 
     def send(self, priority: int) -> bool:
         """Send to everybody; whether all of it went out."""

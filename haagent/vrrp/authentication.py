@@ -64,9 +64,12 @@ class Signer:
 class Verifier:
     """Checks what one virtual router hears."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, before: "Verifier | None" = None) -> None:
+        """`before`: who has checked until now; what senders have said already is not taken again."""
         self._keys = keys
         self._newest: OrderedDict[bytes, int] = OrderedDict()  # by source
+        if before is not None:
+            self._newest = before._newest
 
     def check(self, source: bytes, message: bytes, trailer: bytes, utc: float) -> Refusal | None:
         """None when the packet may be taken; its checksum has been found right. No trailer: empty."""

@@ -97,11 +97,19 @@ class AdvertisementReader:
     """
 
     def __init__(self, terms: Mapping[int, Terms], own: bytes = b"") -> None:
-        self._terms = terms
+        self._terms: Mapping[int, Terms] = {}
         self._own = own
         self.discards = dict.fromkeys(Discard, 0)
         self.mismatches = {"vips": 0, "interval": 0}
-        self._verifiers = {vrid: Verifier(of.keys) for vrid, of in terms.items() if of.keys is not None}
+        self._verifiers: dict[int, Verifier] = {}
+        self.renew(terms)
+
+    def renew(self, terms: Mapping[int, Terms]) -> None:
+        """Read by other terms from now on; what signed senders have said already is not forgotten."""
+        self._terms, before = terms, self._verifiers
+        self._verifiers = {
+            vrid: Verifier(of.keys, before.get(vrid)) for vrid, of in terms.items() if of.keys is not None
+        }
 
     def read(self, packet: bytes | Datagram, utc: float = 0.0) -> Advertisement | Discard:
         """The advertisement in a packet (IPv4: header first), or why there is none; never raises.

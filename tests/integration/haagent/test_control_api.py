@@ -48,6 +48,9 @@ class StatusOnly:
         self.orders.append((name, force, by))
         return None if force else "this node is BACKUP"
 
+    async def reload(self, by: str) -> tuple[list[str], str | None]:
+        return ["log.level"], None
+
 
 @asynccontextmanager
 async def unix_session(agent: StatusOnly, path: Path) -> AsyncIterator[aiohttp.ClientSession]:

@@ -3,7 +3,7 @@
 import pytest
 
 from netrules import Backend, Ruleset, Strategy, Vip, desired
-from netrules.render import add_table, digest, hide, refresh, show
+from netrules.render import add_table, digest, hide, refresh, replace, show
 
 
 def ruleset(strategy: Strategy, *addresses: str, lease: bool = False) -> Ruleset:
@@ -55,3 +55,14 @@ def test_another_vip_gives_another_digest(other: str) -> None:
     one, same = (ruleset(Strategy.ON_BOTH, "10.88.0.100").tables[1] for _ in range(2))
     assert digest(one) == digest(same)
     assert digest(one) != digest(ruleset(Strategy.ON_BOTH, other).tables[1])
+
+
+def test_another_ruleset_is_written_and_shown_in_one_transaction_and_what_is_equal_is_left_alone() -> None:
+    old = ruleset(Strategy.ON_MASTER, "10.88.0.100", lease=True)
+    new = ruleset(Strategy.ON_MASTER, "10.88.0.100", "10.88.0.101", lease=True)
+    text = replace(old, new, 90, shown=True)
+    assert text.count("delete table") == 2
+    assert "add element netdev haagent_lease lease_v4 { 10.88.0.101 timeout 90ms }" in text
+    assert replace(old, old, 90, shown=False) == hide(old)
+    bare = ruleset(Strategy.ON_MASTER, "10.88.0.100")
+    assert replace(old, bare, 0, shown=True) == "delete table netdev haagent_lease\n"

@@ -1,0 +1,48 @@
+"""IO shell: what is made ready on this host before the agent runs, and in which order."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import structlog
+
+from haagent import host, logs
+from haagent.config import AgentConfig, check_against_host
+from haagent.packet_rules import PacketRules, require_agreement
+from haagent.pipe import Setup
+from haagent.prebuild import build_setup
+from haagent.state import StateDirectory
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Prepared:
+    """The host is ready for the agent."""
+
+    path: Path
+    config: AgentConfig
+    setup: Setup
+    state: StateDirectory
+    rules: PacketRules
+    guard_lock: IO[str]
+    agent_lock: IO[str]
+
+
+def prepare(path: Path, config: AgentConfig) -> Prepared:
+    """In this order: nothing of the host is changed before all checks have passed."""
+    logs.configure(config.log.format, config.log.level)
+    host.require_capabilities()
+    check_against_host(config, host.interfaces())
+    require_agreement(config)
+    run_dir = Path(config.run_dir)
+    agent_lock = host.lock(run_dir)
+    guard_lock = host.guard_lock(run_dir)
+    for address in host.remove_leftovers():
+        log.warning("removed an address that an earlier agent left", address=address)
+    # looked at again: an address that was ours a moment ago must not be taken for somebody else's
+    setup = build_setup(config, host.interfaces())
+    rules = PacketRules(setup, run_dir)
+    rules.apply()
+    state = StateDirectory(Path(config.state_dir))
+    return Prepared(path, config, setup, state, rules, guard_lock, agent_lock)
