@@ -25,6 +25,7 @@ from haagent.control.client import DEFAULT_SOCKET, AgentUnreachableError, Contro
 from haagent.doctor.cli import doctor
 from haagent.errors import ConfigError
 from haagent.keepalived.cli import convert
+from haagent.systemd.cli import systemd
 
 REFUSED = 1
 WRONG_USAGE = 2
@@ -200,6 +201,7 @@ def check(config: Annotated[Path, typer.Argument(help="haagent.toml")]) -> None:
 app.command()(doctor)
 app.command()(convert)
 app.command()(completion)
+app.command()(systemd)
 
 
 def main() -> None:

@@ -6,11 +6,12 @@ import time
 
 
 def notify(state: str) -> None:
-    """Tell systemd, when it asked to be told."""
+    """Tell systemd, when it asked to be told; never wait for it."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)  # a full queue must not stop the loop
         try:
             sender.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
         except OSError:

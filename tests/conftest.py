@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 PEERS = ("keepalived", "sipp", "tshark", "kamailio", "baresip", "named", "nsupdate")
-NEEDS = {"interop": PEERS, "root": (), "lab": ()}
+SYSTEMD = ("systemd-analyze", "systemd-sysusers", "systemd-tmpfiles")
+NEEDS = {"interop": PEERS, "root": (), "lab": (), "systemd": SYSTEMD}
 
 
 def missing(item: pytest.Item) -> str | None:
@@ -15,7 +16,7 @@ def missing(item: pytest.Item) -> str | None:
         if item.get_closest_marker(marker) is None:
             continue
         if os.geteuid() != 0:
-            return f"{marker} tests make network namespaces: run as root"
+            return f"{marker} tests make network namespaces or users: run as root"
         for tool in tools:
             if shutil.which(tool) is None:
                 return f"{tool} is not installed (see .ci/debian-test)"

@@ -30,6 +30,7 @@ from sipcore.server.names import make_dns
 from sipcore.server.registration import ban_brute_force, start_users, stop_users
 from sipcore.server.reload import Reloads
 from sipcore.server.scripting import Scripting
+from sipcore.server.service import Service
 from sipcore.server.sockets import make_transports
 from sipcore.server.tracing import Tracing
 from sipcore.transport.admission import Batch
@@ -82,9 +83,9 @@ class Server:
         )
         self._api = ControlApi(self._answers)
         self._garbage = Garbage()
+        self._service = Service()
         self._timer: asyncio.TimerHandle | None = None
-        self._seen = 0  # datagrams at the last housekeeping
-        self._bad_seen = 0
+        self._seen = self._bad_seen = 0  # datagrams at the last housekeeping, bad ones at the last log line
         self._bad_logged_at = -LOG_BAD_INPUT_SECONDS
 
     async def run(self) -> None:
@@ -117,11 +118,13 @@ class Server:
         if self._config.standalone:
             self.change_role(RoleOrder(Role.MASTER, STANDALONE_EPOCH, "standalone"))
         self._housekeeping()
+        self._service.ready(self._gate.role.name)
         log.info("ready", node=self._config.node, role=self._gate.role.name, pid=os.getpid())
 
     async def _stop(self) -> None:
         """The event streams close first, so that an agent hands over while the rest is still served."""
         self._answers.ready = False
+        self._service.stopping()
         await self._api.stop()
         if self._link is not None:
             await self._link.stop()
@@ -221,6 +224,7 @@ class Server:
         if self._link is not None:
             self._link.on_role()
         self._api.announce("role")
+        self._service.status(f"{order.role.name}, epoch {order.epoch}: {order.reason}")
         log.info("role changed", role=order.role.name, epoch=order.epoch, reason=order.reason)
 
     def _on_newer_master(self, epoch: int) -> None:
