@@ -17,6 +17,7 @@ from rich.markup import escape
 
 from sipcore import views
 from sipcore.cli_calls import dialog_app, profile
+from sipcore.cli_cdr import cdr
 from sipcore.cli_users import app as users
 from sipcore.console import (
     REFUSED,
@@ -49,6 +50,7 @@ app.add_typer(dialog_app, name="dialog")
 app.add_typer(phone, name="phone")
 app.add_typer(users, name="user")
 app.command()(profile)
+app.command()(cdr)
 ban_app = typer.Typer(no_args_is_help=True, help="Show, add, lift and export bans of sources.")
 app.add_typer(ban_app, name="ban")
 

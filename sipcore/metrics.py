@@ -19,6 +19,7 @@ _GAUGES = {
     "dialogs": "Dialogs, those that it holds for its peer too.",
     "transactions": "Transactions, those that it holds for its peer too.",
     "bans": "Sources on the ban list.",
+    "cdrs_waiting": "Call detail records that are on no disk yet, those held for the peer too.",
     "traces": "Watchers of messages: traces and capture servers.",
 }
 _BY_LABEL = {

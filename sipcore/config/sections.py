@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from sipcore.config.cachedb import CacheStore
+from sipcore.config.cdr import Cdr
 from sipcore.config.dialog import Dialog
 from sipcore.config.kinds import HostPort, Section, Within
 from sipcore.config.limits import Limits
@@ -53,6 +54,7 @@ class SipcoreConfig(Section, frozen=True):
     nat: Nat = Nat()
     proxy: Proxy = Proxy()
     dialog: Dialog = Dialog()
+    cdr: Cdr | None = None
     replication: Replication | None = None
     resolver: Resolver = Resolver()
     script: Script | None = None

@@ -5,7 +5,7 @@ from enum import IntEnum
 from hashlib import blake2b
 from math import inf
 
-from sipcore.dialog.settings import Side
+from sipcore.dialog.settings import Accounting, Side
 from sipcore.errors import ParseError
 from sipcore.message import Message, NameAddr
 from sipcore.message.params import split_values
@@ -66,7 +66,7 @@ class More:
     """What most dialogs do not have; made when the first of it is needed."""
 
     __slots__ = (
-        "lifetime", "misses", "ping_at", "pinged", "pings", "profiles", "reason", "refresher",
+        "accounting", "lifetime", "misses", "ping_at", "pinged", "pings", "profiles", "reason", "refresher",
         "session_at", "session_expires", "session_wanted", "told", "values",
     )  # fmt: skip
 
@@ -84,14 +84,15 @@ class More:
         self.refresher = Side(0)
         self.reason: EndReason | None = None  # it is being ended
         self.told = False  # by this node: BYE or CANCEL is on its way
+        self.accounting: Accounting | None = None  # wanted by the script; None: that of the config
 
 
 class Dialog:
     """A call: the caller's side and one leg per called party; `state` is that of the leg that is furthest."""
 
     __slots__ = (
-        "answered_at", "branch", "contact", "cseq", "due", "expires_at", "from_tag", "from_uri", "hop", "key",
-        "legs", "more", "route_set", "started_at", "state", "to_uri",
+        "answered_at", "branch", "contact", "cseq", "due", "expires_at", "from_tag", "from_uri", "hop",
+        "invite_cseq", "key", "legs", "more", "route_set", "started_at", "state", "to_uri",
     )  # fmt: skip
 
     def __init__(self, key: bytes, from_tag: bytes, started_at: float, expires_at: float) -> None:
@@ -105,6 +106,7 @@ class Dialog:
         self.contact = b""  # of the caller
         self.route_set: tuple[bytes, ...] = ()  # Record-Route of the INVITE, as it came
         self.cseq = 0  # of the caller
+        self.invite_cseq = 0  # of the INVITE: a caller may try again with the same Call-ID and tag
         self.hop: Hop | None = None  # where the caller is reached when its Contact does not say
         self.branch = b""  # of the INVITE's top Via until it is answered: tells a spiral from the first pass
         self.state = UNCONFIRMED

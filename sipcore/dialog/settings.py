@@ -4,6 +4,13 @@ from dataclasses import dataclass
 from enum import IntFlag
 
 
+class Accounting(IntFlag):
+    """Which records are kept of a call (do_accounting); the numbers stand on the replication wire."""
+
+    ANSWERED = 1
+    MISSED = 2
+
+
 class Side(IntFlag):
     """Which end of a call is meant; the numbers stand on the replication wire."""
 

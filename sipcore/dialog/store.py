@@ -20,7 +20,7 @@ from sipcore.dialog.dialog import (
 )
 from sipcore.dialog.profiles import Profiles
 from sipcore.dialog.session_timer import LEAST
-from sipcore.dialog.settings import DialogSettings, Side
+from sipcore.dialog.settings import Accounting, DialogSettings, Side
 from sipcore.errors import DialogError
 from sipcore.message import Request, Response
 from sipcore.replication.capability import Kind
@@ -42,12 +42,16 @@ class StateChange(NamedTuple):
     new: State
 
 
+Accountant = Callable[[Dialog, EndReason, int, float], None]
+
+
 class DialogStore:
     """Dialogs by Call-ID and the caller's tag. Every change of state goes through `_move`.
 
     Replicated from the early state on; before that the INVITE transaction says it all, unless a script has
     put something into the dialog. `is_us` tells our own Record-Route URIs from others';
-    `heir` the connection that a phone has instead of the one that it had.
+    `heir` the connection that a phone has instead of the one that it had. `accountant` hears of each dialog
+    that ends here: why, the status that its INVITE was refused with (0: it was not), and when.
     """
 
     def __init__(self, wheel: TimerWheel, journal: Journal, settings: DialogSettings | None = None) -> None:
@@ -59,6 +63,7 @@ class DialogStore:
         self.deadlines = Deadlines(wheel)
         self.is_us: Callable[[bytes], bool] = lambda uri: False
         self.heir: Callable[[Hop], Hop] = lambda hop: hop
+        self.accountant: Accountant | None = None
         self.states = dict.fromkeys(State, 0)  # how many dialogs are in each
         self.ends = dict.fromkeys(EndReason, 0)  # how many have ended, by reason
         self.refused = 0  # INVITEs for which there was no room, or with too much in them
@@ -97,6 +102,11 @@ class DialogStore:
         dialog.extra().session_wanted = seconds
         self.touch(dialog)
 
+    def account(self, dialog: Dialog, wanted: Accounting) -> None:
+        """Which records are kept of it, instead of what the config says (do_accounting)."""
+        dialog.extra().accounting = wanted
+        self.touch(dialog)
+
     def adopt(self, dialog: Dialog, now: float) -> None:
         """Take in a dialog that another node has led; what is overdue is spread over SPREAD seconds."""
         old = self.dialogs.get(dialog.key)
@@ -119,16 +129,16 @@ class DialogStore:
         """It is over, but it stays until the BYEs that say so are answered."""
         more = dialog.extra()
         more.reason = reason
-        self._leave(dialog, reason)
+        self._leave(dialog, reason, now)
         dialog.expires_at = now + BYE_GUARD
         self.schedule(dialog, now)
         self.touch(dialog)
 
-    def remove(self, dialog: Dialog, now: float, reason: EndReason = EndReason.BYE) -> None:
-        """It is over here, and so on the standby."""
+    def remove(self, dialog: Dialog, now: float, reason: EndReason = EndReason.BYE, status: int = 0) -> None:
+        """It is over here, and so on the standby; `status`: what its INVITE was refused with."""
         replicated = self.is_replicated(dialog)
         if dialog.state is not DELETED:
-            self._leave(dialog, reason)
+            self._leave(dialog, reason, now, status)
         if replicated:
             self.ended.add(dialog.key, self._journal.gate.epoch, now)
             self.touch(dialog, deleted=True)
@@ -193,8 +203,10 @@ class DialogStore:
             change = StateChange(dialog, None, UNCONFIRMED)
             self.bus.publish(Event.E_DLG_STATE_CHANGED, dialog.key, change)
 
-    def _leave(self, dialog: Dialog, reason: EndReason) -> None:
+    def _leave(self, dialog: Dialog, reason: EndReason, now: float, status: int = 0) -> None:
         self.ends[reason] += 1
+        if self.accountant is not None:
+            self.accountant(dialog, reason, status, now)
         if dialog.more is not None:
             self.profiles.discard(dialog.more.profiles)
         self._move(dialog, DELETED)

@@ -111,7 +111,7 @@ class DialogTable(DialogStore):
                     _take_target(side, request, source)
                 self.touch(dialog)
 
-    def on_failure(self, invite: Request, now: float) -> None:
+    def on_failure(self, invite: Request, now: float, status: int = 0) -> None:
         """An INVITE ended without a 2xx: its dialog is over, unless it was an INVITE within one."""
         if invite.to_tag:
             return
@@ -120,7 +120,7 @@ class DialogTable(DialogStore):
             return
         if not dialog.branch or dialog.branch == invite.top_via.branch:  # else a later pass of a spiral
             reason = dialog.more.reason if dialog.more is not None else None
-            self.remove(dialog, now, reason or EndReason.FAILED)
+            self.remove(dialog, now, reason or EndReason.FAILED, status)
 
     def session_timer(self, request: Request, wanted: int = 0) -> Verdict:
         """What RFC 4028 section 8.1 says about an INVITE or UPDATE before it is forwarded.
@@ -235,7 +235,7 @@ class DialogTable(DialogStore):
         routes = invite.values(b"record-route")
         if routes:
             dialog.route_set = tuple(routes) if sum(map(len, routes)) <= MAX_FIELD else ()
-        dialog.cseq = invite.cseq
+        dialog.cseq = dialog.invite_cseq = invite.cseq
         dialog.branch = invite.top_via.branch
         _take_target(dialog, invite, source)
 
@@ -249,7 +249,7 @@ class DialogTable(DialogStore):
         dialog = self._make(response.call_id, response.from_tag, now)
         dialog.from_uri = address(response, b"from")
         dialog.to_uri = address(response, b"to")
-        dialog.cseq = response.cseq
+        dialog.cseq = dialog.invite_cseq = response.cseq
         if max(len(dialog.key), len(dialog.from_uri), len(dialog.to_uri)) > MAX_FIELD:
             return None
         self._insert(dialog, now)
@@ -307,8 +307,9 @@ class DialogTable(DialogStore):
 
     def _on_bye(self, dialog: Dialog, leg: Leg, now: float) -> None:
         """Its leg is over; when it was the last one that had answered, so is the dialog."""
-        dialog.legs = rest = tuple([known for known in dialog.legs if known is not leg])
+        rest = tuple([known for known in dialog.legs if known is not leg])
         if leg.state < CONFIRMED_NA or (rest and any(known.state >= CONFIRMED_NA for known in rest)):
+            dialog.legs = rest
             self.touch(dialog)
         else:
             self.remove(dialog, now, EndReason.BYE)

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from sipcore.dialog.dialog import Dialog, EndReason, Leg, More, State, dialog_key
-from sipcore.dialog.settings import Side
+from sipcore.dialog.settings import Accounting, Side
 from sipcore.transport.layer import Hop
 
 Seconds = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
@@ -35,6 +35,7 @@ class WireMore(msgspec.Struct, array_like=True, gc=False):
     session_wanted: int = 0
     refresher: int = 0
     reason: EndReason | None = None
+    accounting: int | None = None
 
 
 class WireDialog(msgspec.Struct, array_like=True, gc=False):
@@ -55,6 +56,7 @@ class WireDialog(msgspec.Struct, array_like=True, gc=False):
     answered_age: Seconds | None = None
     branch: bytes = b""
     more: WireMore | None = None
+    invite_cseq: int = 0
 
     def grow_old(self, seconds: float) -> None:
         """Time has passed since it was packed."""
@@ -85,6 +87,7 @@ def to_wire(dialog: Dialog, now: float) -> WireDialog:
         answered_age=now - dialog.answered_at if dialog.answered_at else None,
         branch=dialog.branch,
         more=None if dialog.more is None else _more_to_wire(dialog.more, now),
+        invite_cseq=dialog.invite_cseq,
     )
 
 
@@ -98,6 +101,7 @@ def from_wire(wire: WireDialog, now: float) -> Dialog:
     dialog.contact = wire.contact
     dialog.route_set = wire.route_set
     dialog.cseq = wire.cseq
+    dialog.invite_cseq = wire.invite_cseq
     dialog.hop = wire.hop
     dialog.answered_at = now - wire.answered_age if wire.answered_age is not None else 0.0
     dialog.branch = wire.branch
@@ -126,6 +130,7 @@ def _more_to_wire(more: More, now: float) -> WireMore:
         session_wanted=more.session_wanted,
         refresher=int(more.refresher),
         reason=more.reason,
+        accounting=None if more.accounting is None else int(more.accounting),
     )
 
 
@@ -140,4 +145,5 @@ def _more_from_wire(wire: WireMore, now: float) -> More:
     more.session_wanted = wire.session_wanted
     more.refresher = Side(wire.refresher & 3)
     more.reason = wire.reason
+    more.accounting = None if wire.accounting is None else Accounting(wire.accounting & 3)
     return more

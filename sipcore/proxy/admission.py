@@ -40,8 +40,8 @@ class Dialogs(Protocol):
     ) -> tuple[Header, ...]:
         """A response to INVITE or UPDATE goes to the caller, with these headers in it."""
 
-    def on_failure(self, invite: Request, now: float) -> None:
-        """An INVITE ended without a 2xx, whoever said so."""
+    def on_failure(self, invite: Request, now: float, status: int = 0) -> None:
+        """An INVITE ended with this status and no 2xx, whoever said so."""
 
 
 class Admission:

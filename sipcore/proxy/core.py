@@ -182,7 +182,7 @@ class Proxy(Admission):
         if tx.last_status < 300 and not tx.ended:
             return
         if isinstance(tx, InviteServer) and tx.state is State.COMPLETED:
-            self.dialogs.on_failure(tx.request, now)
+            self.dialogs.on_failure(tx.request, now, tx.last_status)
         if tx.ended and isinstance(tx.context, ResponseContext):
             tx.context.abandon(now)
 

@@ -13,6 +13,7 @@ class Kind(IntEnum):
     DIALOG = 2
     TRANSACTION = 3
     NONCE = 4
+    CDR = 9  # call detail records that are not on a disk yet
 
 
 class Capability(Protocol):

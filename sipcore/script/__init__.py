@@ -7,6 +7,7 @@ first and is awaited. docs/reference/script.md lists them beside their equivalen
 from sipcore.cachedb import CacheError, CacheQueryError
 from sipcore.script.call import Call
 from sipcore.script.event import RaisedEvent
+from sipcore.script.functions.acc import do_accounting, drop_accounting
 from sipcore.script.functions.auth import (
     authenticate,
     consume_credentials,
@@ -109,8 +110,10 @@ __all__ = [
     "db_check_from",
     "db_check_to",
     "dlg_end",
+    "do_accounting",
     "does_uri_exist",
     "drop",
+    "drop_accounting",
     "event_route",
     "failure_route",
     "fetch_dlg_value",

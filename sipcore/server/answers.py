@@ -10,6 +10,7 @@ from sipcore.control.dialogs import DialogChoice, NotMasterError, profile_rows
 from sipcore.dialog.dialog import EndReason
 from sipcore.message.limits import exceeded
 from sipcore.replication.link import ReplicationLink
+from sipcore.server.accounting import Accounting
 from sipcore.server.assemble import Parts
 from sipcore.server.ban_desk import BanDesk
 from sipcore.server.histogram import Histogram
@@ -39,6 +40,7 @@ class Answers:
         reload: Callable[[], Sequence[Json]],
         flush: Callable[[float], None],
         scripting: Scripting,
+        accounting: Accounting,
         started_at: float,
     ) -> None:
         self._config = config
@@ -55,6 +57,7 @@ class Answers:
         self.reload = reload
         self._flush = flush
         self._scripting = scripting
+        self._accounting = accounting
         self._started_at = started_at
         self.batch_seconds = Histogram(BATCH_SECONDS)
         self.batch_messages = Histogram(BATCH_MESSAGES)
@@ -87,6 +90,7 @@ class Answers:
             "counters": self._counters(),
             "traces": len(self.tap.watchers),
             "stores": self._scripting.stores.status(),
+            "cdrs_waiting": self._accounting.waiting,
             "form": "python",
         }
 
@@ -150,4 +154,5 @@ class Answers:
             **transport_counters(self._transports),
             **self._tracing.counters,
             **self._scripting.counters,
+            **self._accounting.counters,
         }

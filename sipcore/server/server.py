@@ -21,6 +21,7 @@ from sipcore.errors import ConfigError, StaleEpochError
 from sipcore.files import Loaded
 from sipcore.replication.link import LinkCallbacks
 from sipcore.role import Role
+from sipcore.server.accounting import Accounting
 from sipcore.server.answers import Answers
 from sipcore.server.assemble import assemble, replication_link
 from sipcore.server.ban_desk import BanDesk
@@ -60,33 +61,37 @@ class Server:
         self._dns = make_dns(loaded.config, self._parts.resolver, self._on_answered)
         callbacks = LinkCallbacks[Send](self._send, self._on_newer_master, self._on_sync)
         self._link = replication_link(loaded, self._parts, callbacks)
-        bans = self._transports.admission.bans
-        self._export = BanExport(bans, self._transports.ports)
+        self._export = BanExport(self._transports.admission.bans, self._transports.ports)
         self._tracing = Tracing(loaded, now)
         self._watchers = self._tracing.tap.watchers
         self._reloads = Reloads()
         self._scripting = Scripting(loaded.config, self._parts, self._flush, [self._transports.admission.bus])
         self._scripting.add_to(self._reloads)
+        self._accounting = Accounting(loaded.config, self._parts, self._flush, self._reloads)
         self._reloads.add("certificates", self._transports.reload)
-        self._answers = Answers(
-            loaded.config,
-            self._parts,
-            self._link,
-            self._transports,
-            self.change_role,
-            tracing=self._tracing,
-            bans=BanDesk(self._transports.admission, loaded.config.bans.duration, self._export.text),
-            reload=self._reloads.run,
-            flush=self._flush,
-            scripting=self._scripting,
-            started_at=now,
-        )
+        self._answers = self._make_answers(now)
         self._api = ControlApi(self._answers)
         self._garbage = Garbage()
         self._service = Service()
         self._timer: asyncio.TimerHandle | None = None
         self._seen = self._bad_seen = 0  # datagrams at the last housekeeping, bad ones at the last log line
         self._bad_logged_at = -LOG_BAD_INPUT_SECONDS
+
+    def _make_answers(self, now: float) -> Answers:
+        return Answers(
+            self._config,
+            self._parts,
+            self._link,
+            self._transports,
+            self.change_role,
+            tracing=self._tracing,
+            bans=BanDesk(self._transports.admission, self._config.bans.duration, self._export.text),
+            reload=self._reloads.run,
+            flush=self._flush,
+            scripting=self._scripting,
+            accounting=self._accounting,
+            started_at=now,
+        )
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -126,6 +131,7 @@ class Server:
         self._answers.ready = False
         self._service.stopping()
         await self._api.stop()
+        await self._accounting.stop()
         if self._link is not None:
             await self._link.stop()
         self._transports.close()
@@ -168,6 +174,7 @@ class Server:
                 sends = self._link.hold(held, now)
         self._send(sends)
         self._scripting.after_batch(now)
+        self._accounting.after_batch()
         self._dns.ask()
         self._arm()
 

@@ -117,9 +117,9 @@ class Desk:
         response = parsed_response(build_response(invite, status, to_tag=tag, headers=(*lines, *headers)))
         return self.table.on_response(response, self.now, invite, hop)
 
-    def fail(self, *, call_id: bytes = CALL, branch: bytes = b"z9hG4bK-1") -> None:
+    def fail(self, status: int = 486, *, call_id: bytes = CALL, branch: bytes = b"z9hG4bK-1") -> None:
         """The INVITE ends without a 2xx."""
-        self.table.on_failure(self._invite(call_id, 1, (), branch), self.now)
+        self.table.on_failure(self._invite(call_id, 1, (), branch), self.now, status)
 
     def say(
         self,

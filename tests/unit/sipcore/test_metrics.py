@@ -25,7 +25,7 @@ def status() -> dict[str, Any]:
         batch.observe(value)
     return {
         "role": "MASTER", "epoch": 7, "ready": True, "synced": True, "uptime": 1.5, "contacts": 2,
-        "dialogs": 1, "transactions": 4, "bans": 0, "traces": 0, "connections": {"tcp": 1},
+        "dialogs": 1, "transactions": 4, "bans": 0, "traces": 0, "cdrs_waiting": 0, "connections": {"tcp": 1},
         "stores": [{"id": "redis:location", "calls": 3, "breaker": "OPEN"}, {"id": "local"}],
         "counters": {"received": 9}, "dialog_states": {"early": 1}, "dialogs_ended": {"bye": 2},
         "traffic": {**traffic.rows(), "batch_seconds": batch.rows(), "batch_messages": batch.rows()},

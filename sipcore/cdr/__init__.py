@@ -1,0 +1,1 @@
+"""Sans-IO: call detail records: one per call, written by the MASTER, never lost with a node."""
