@@ -131,6 +131,7 @@ class Actions:
         if isinstance(link_input, Data):
             return self._node.on_peer_bytes(link_input.data, now)
         if isinstance(link_input, Connected):
+            self._reporter.peer_connected()
             return self._node.on_peer_connected(os.urandom(NONCE_BYTES), now)
         if isinstance(link_input, Closed):
             return self._node.on_peer_closed(now, by_peer=link_input.by_peer)
@@ -143,7 +144,7 @@ class Actions:
 
     def _advertise(self, effect: SendAdvertisement) -> Iterable[Effect]:
         if self._advertisers[effect.router].send(effect.priority):
-            self._reporter.count(effect.router, "advertisements_sent")
+            self._reporter.sent(effect.router, time.monotonic() - self._phases.detected)
         return ()
 
     def _take(self, effect: TakeVip) -> Iterable[Effect]:
@@ -164,7 +165,9 @@ class Actions:
 
     def _refresh(self, effect: RefreshLease) -> Iterable[Effect]:
         if self.vips[effect.router].refresh():
+            self._reporter.count(effect.router, "lease_renewals")
             return ()
+        self._reporter.count(effect.router, "lease_lapses")
         return self._node.on_lease_lapsed(effect.router, time.monotonic())
 
     def _send_peer(self, effect: SendPeer) -> Iterable[Effect]:

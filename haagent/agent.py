@@ -27,6 +27,8 @@ from haagent.record import History
 from haagent.reload import Renewal, read_renewal
 from haagent.rescue import Rescue
 from haagent.startup import Prepared, prepare
+from haagent.telemetry.changes import core_change, peer_change
+from haagent.telemetry.events import Event
 from netrules import RulesError
 
 log = structlog.get_logger()
@@ -65,8 +67,9 @@ class Control:
         self._lock = prepared.guard_lock
         self._rules = prepared.rules
         self._history = History(prepared.config.node, prepared.state)
-        self._rescue = Rescue(prepared.setup, alarm=log.warning, flip=prepared.rules.flip)
         self._tasks: set[asyncio.Task[object]] = set()
+        self.observer = prepared.observer
+        self._rescue = Rescue(prepared.setup, alarm=_alarm, flip=prepared.rules.flip)
         self._guard: GuardProcess | None = None
         self._report: Report | None = None
         self._reported = 0.0
@@ -86,6 +89,7 @@ class Control:
     async def run(self) -> int:
         """Until SIGTERM or SIGINT, and the planned stop after it."""
         loop = asyncio.get_running_loop()
+        self.observer.attach()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self.reload("SIGHUP")))
@@ -104,6 +108,7 @@ class Control:
         await self._stop(guarding)
         if guarding.done() and not guarding.cancelled():
             guarding.result()  # an error of ours must be seen
+        self.observer.feed.close()
         for server in servers:
             await server.cleanup()
         await self._history.flush()
@@ -154,9 +159,9 @@ class Control:
                 refusal = f"{self._path}: {error}"
         service.notify("READY=1")
         if refusal is not None:
-            log.error("reload refused; the running configuration stays in force", reason=refusal, by=by)
+            log.error(Event.RELOAD_REFUSED, reason=refusal, by=by)
             return [], refusal
-        log.info("reloaded", by=by, changed=renewal.changed)
+        log.info(Event.RELOADED, by=by, changed=renewal.changed)
         if renewal.changed and self._report is not None:
             self._history.note(self._report, f"reloaded by {by}: {', '.join(renewal.changed)}")
         return renewal.changed, None
@@ -170,7 +175,7 @@ class Control:
         if refusal is None:
             self._config, self._setup = renewal.config, renewal.setup
             self._rules.renew(renewal.setup)
-            self._rescue = Rescue(renewal.setup, alarm=log.warning, flip=self._rules.flip)
+            self._rescue = Rescue(renewal.setup, alarm=_alarm, flip=self._rules.flip)
             self._checks.renew(renewal.config)
             logs.set_level(renewal.config.log.level)
         return refusal
@@ -183,6 +188,8 @@ class Control:
         before, self._report = self._report, report
         self._reported = time.monotonic()
         self._history.pause(before, report)
+        if (change := peer_change(before, report)) is not None:
+            log.info(Event.PEER_CHANGED, **change)
 
     def _on_role(self, change: RoleChange) -> None:
         """The core first: its time counts."""
@@ -193,13 +200,12 @@ class Control:
         self._epoch = max(self._epoch, change.epoch)
         self._history.add(change)
         service.notify(f"STATUS={change.role}, epoch {change.epoch}: {change.reason}")
-        log.info("role", old=change.old, new=change.role, epoch=change.epoch, reason=change.reason)
 
     def _on_core(self, state: CoreState) -> None:
         self._tell_guard(Core(pid=state.pid, ready=state.ready, synced=state.synced, epoch=state.epoch))
 
     def _on_core_gone(self, reason: str) -> None:
-        log.warning(reason)
+        log.warning(Event.CORE_GONE, reason=reason)
         self._tell_guard(Core(pid=0, ready=False, synced=False))
 
     def _on_findings(self, findings: tuple[Finding, ...]) -> None:
@@ -209,6 +215,8 @@ class Control:
     def _tell_guard(self, core: Core) -> None:
         if core == self._core_seen:
             return
+        if (change := core_change(self._core_seen, core)) is not None:
+            log.info(Event.CORE_CHANGED, **change)
         self._core_seen = core
         if self._guard is not None:
             self._guard.tell_core(core)
@@ -230,7 +238,7 @@ class Control:
         missing = await self._rules.missing()
         if not missing:
             return
-        log.warning("somebody has changed the packet rules; they are put back", steps=missing)
+        log.warning(Event.RULES_PUT_BACK, steps=missing)
         self._tell_repair(done=False)
         await self._rules.repair()
         self._tell_repair(done=True)
@@ -259,7 +267,7 @@ class Control:
         self._on_guard_death(code)
         if self._stopping.is_set():
             return False
-        log.error("the guard died and is started again", code=code, lived=time.monotonic() - started)
+        log.error(Event.GUARD_DIED, code=code, lived=time.monotonic() - started)
         return True
 
     def _on_guard_death(self, code: int) -> None:
@@ -300,7 +308,7 @@ class Control:
             self._guard.shut_down()
         done, _ = await asyncio.wait([guarding], timeout=STOP_SECONDS)
         if not done and self._guard is not None:
-            log.error("the guard does not leave and is killed")
+            log.error(Event.GUARD_STUCK)
             self._guard.kill()
             await asyncio.wait([guarding], timeout=STOP_SECONDS)
         if self._core is not None:
@@ -313,3 +321,7 @@ class Control:
             if time.monotonic() - self._reported < interval:
                 service.notify("WATCHDOG=1")
             await asyncio.sleep(interval / 2)
+
+
+def _alarm(text: str) -> None:
+    log.warning(Event.ALARM, text=text)

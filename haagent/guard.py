@@ -127,7 +127,7 @@ class Guard:
         for packet in ready.read():
             advert = reader.read(packet, time.time())
             if not isinstance(advert, Discard):
-                self._reporter.count(names[advert.vrid], "advertisements_received")
+                self._reporter.heard(names[advert.vrid], advert, now)
                 self._actions.carry_out(self._node.on_advertisement(names[advert.vrid], advert, now), now)
 
     def _on_kernel(self, now: float) -> None:

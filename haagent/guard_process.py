@@ -31,6 +31,7 @@ from haagent.pipe import (
     decode_to_control,
     encode,
 )
+from haagent.telemetry.events import Event
 
 log = structlog.get_logger()
 
@@ -123,7 +124,7 @@ class GuardProcess:
         try:
             self._pipe.send(encode(message))
         except OSError as error:  # it hangs or has died: its death is handled where it is seen
-            log.warning("the guard cannot be told", message=type(message).__name__, error=str(error))
+            log.warning(Event.GUARD_NOT_TOLD, message=type(message).__name__, error=str(error))
 
     def _on_death(self) -> None:
         self._on_packet()
@@ -161,6 +162,13 @@ class GuardProcess:
             if not answer.done():
                 answer.set_result(message.refusal)
         elif isinstance(message, Line):
-            log.log({"info": 20, "warning": 30}[message.level], message.text, process="guard")
+            _say(message)
         elif isinstance(message, Stopped):
             self.stopped = True
+
+
+def _say(line: Line) -> None:
+    if line.level == "warning":
+        log.warning(Event.ALARM, text=line.text)
+    else:
+        log.info(Event.NOTE, text=line.text)

@@ -1,25 +1,30 @@
-"""IO shell: the agent's status as Prometheus metrics."""
+"""IO shell: the agent's status, and what it remembers of its events, as Prometheus metrics."""
 
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
+
+from haagent.telemetry.figures import Figures
+from haagent.telemetry.histogram import BOUNDS
 
 ROLES = ("INIT", "BACKUP", "MASTER", "FAULT")
 
 
-def render(status: dict[str, Any]) -> bytes:
-    """The text form (version 0.0.4) of one status."""
+def render(status: dict[str, Any], figures: Figures) -> bytes:
+    """The text form (version 0.0.4)."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_StatusCollector(status))
+    registry.register(_StatusCollector(status, figures))
     return generate_latest(registry)
 
 
 class _StatusCollector(Collector):
-    def __init__(self, status: dict[str, Any]) -> None:
+    def __init__(self, status: dict[str, Any], figures: Figures) -> None:
         self._status = status
+        self._figures = figures
 
     def collect(self) -> Iterator[Metric]:
         status = self._status
@@ -33,18 +38,51 @@ class _StatusCollector(Collector):
         yield GaugeMetricFamily(
             "haagent_guard_up", "1 while the guard runs.", float(bool(status["guard_pid"]))
         )
-        peer, core = status["peer"], status["core"]
-        if peer is not None:
-            yield GaugeMetricFamily(
-                "haagent_peer_connected", "1 while the peer channel is up.", float(peer["connected"])
-            )
-        if core is not None:
-            yield GaugeMetricFamily(
-                "haagent_core_ready", "1 while the SIP core is ready.", float(core["ready"])
-            )
+        yield from self._pause()
+        yield from self._peer()
+        yield from self._core()
         yield from self._routers()
+        yield from self._jitter()
         yield from self._realtime()
         yield from self._checks()
+        yield from self._figures.collect()
+
+    def _pause(self) -> Iterator[Metric]:
+        pause = self._status.get("pause")
+        yield GaugeMetricFamily("haagent_paused", "1 during maintenance.", float(pause is not None))
+        if pause is not None and pause["left"] is not None:
+            yield GaugeMetricFamily(
+                "haagent_pause_left_seconds", "Until the maintenance ends by itself.", pause["left"]
+            )
+
+    def _peer(self) -> Iterator[Metric]:
+        """The round trip has no sample while the channel is down."""
+        peer = self._status["peer"]
+        if peer is None:
+            return
+        up = float(peer["connected"])
+        yield GaugeMetricFamily("haagent_peer_connected", "1 while the peer channel is up.", up)
+        role = GaugeMetricFamily("haagent_peer_role", "1 for the role that the peer has.", labels=["role"])
+        for name in ROLES:
+            role.add_metric([name], float(bool(up) and peer["role"] == name))
+        yield role
+        ready = float(bool(up) and bool(peer["ready"]))
+        yield GaugeMetricFamily("haagent_peer_ready", "1 while the peer could take over.", ready)
+        yield CounterMetricFamily(
+            "haagent_peer_connections", "How often the peer channel was made.", peer["connections"]
+        )
+        if peer["rtt_ms"] is not None:
+            yield GaugeMetricFamily(
+                "haagent_peer_rtt_seconds", "Round trip of the peer channel.", peer["rtt_ms"] / 1000
+            )
+
+    def _core(self) -> Iterator[Metric]:
+        core = self._status["core"]
+        if core is None:
+            return
+        yield GaugeMetricFamily("haagent_core_ready", "1 while the SIP core is ready.", float(core["ready"]))
+        synced = float(bool(core.get("synced")))
+        yield GaugeMetricFamily("haagent_core_synced", "1 while it holds the master's records.", synced)
 
     def _routers(self) -> Iterator[Metric]:
         priority = GaugeMetricFamily("haagent_router_priority", "Effective priority.", labels=["router"])
@@ -54,13 +92,30 @@ class _StatusCollector(Collector):
         counters = CounterMetricFamily(
             "haagent_vrrp_events", "VRRP by kind of event.", labels=["router", "event"]
         )
+        lease = GaugeMetricFamily(
+            "haagent_lease_seconds", "After so long a dead agent is deaf; 0: off.", labels=["router"]
+        )
         for router in self._status["routers"]:
             name = router["name"]
             priority.add_metric([name], router["effective_priority"])
             present.add_metric([name], float(router["vips_present"]))
+            lease.add_metric([name], 0.0 if router["lease"] == "off" else router["lease"])
             for event, count in router["counters"].items():
                 counters.add_metric([name, event], count)
-        yield from (priority, present, counters)
+        yield from (priority, present, counters, lease)
+
+    def _jitter(self) -> Iterator[Metric]:
+        jitter = HistogramMetricFamily(
+            "haagent_advertisement_jitter_seconds",
+            "sent: how late ours were; heard: how far a master's were from their interval.",
+            labels=["router", "direction"],
+        )
+        for router in self._status["routers"]:
+            for direction, found in (router["jitter"] or {}).items():
+                sums = list(accumulate(found["counts"]))
+                buckets = list(zip([*map(str, BOUNDS), "+Inf"], sums, strict=True))
+                jitter.add_metric([router["name"], direction], buckets, found["total_s"])
+        yield jitter
 
     def _checks(self) -> Iterator[Metric]:
         """A check that knows nothing has no sample of `up`."""
@@ -88,3 +143,14 @@ class _StatusCollector(Collector):
             if isinstance(value, bool):
                 granted.add_metric([name], float(value))
         yield granted
+        if "worst_late_ms" in self._status["realtime"]:
+            yield GaugeMetricFamily(
+                "haagent_guard_worst_late_seconds",
+                "How much too late the guard's loop came round at worst.",
+                self._status["realtime"]["worst_late_ms"] / 1000,
+            )
+            yield CounterMetricFamily(
+                "haagent_guard_dropped_reports",
+                "What the guard could not tell control.",
+                self._status["realtime"]["records_dropped"],
+            )

@@ -10,6 +10,7 @@ import netrules
 from haagent.config import AgentConfig
 from haagent.errors import ConfigError
 from haagent.pipe import Setup
+from haagent.telemetry.events import Event
 from haagent.vip.lease import ruleset
 
 log = structlog.get_logger()
@@ -59,7 +60,7 @@ class PacketRules:
         try:
             steps = netrules.apply(self._ruleset, dry_run=dry_run, state_dir=self._run_dir)
         except netrules.RulesError as error:
-            log.warning("packet rules could not be checked", error=str(error))
+            log.warning(Event.RULES_NOT_CHECKED, error=str(error))
             return []
         return [step.text for step in steps]
 
@@ -81,4 +82,4 @@ class PacketRules:
         try:
             (flip.show if show else flip.hide)()
         except netrules.RulesError:
-            log.exception("packet rules could not be flipped", show=show)
+            log.exception(Event.RULES_NOT_FLIPPED, show=show)

@@ -93,24 +93,37 @@ class Shutdown(msgspec.Struct, tag=True):
     """Leave in a planned way, then end."""
 
 
+class Buckets(msgspec.Struct, array_like=True):
+    """A histogram of seconds (telemetry.histogram.BOUNDS)."""
+
+    counts: list[int]
+    total: float
+
+
 class RouterReport(msgspec.Struct, kw_only=True):
-    """One virtual router now."""
+    """One virtual router now; `sent`: how late our advertisements were, `heard`: how irregular a master's."""
 
     name: str
     state: str
     effective_priority: int
     vips_present: bool
     counters: dict[str, int]
+    sent: Buckets
+    heard: Buckets
 
 
 class PeerReport(msgspec.Struct, kw_only=True):
-    """The peer as the channel knows it."""
+    """The peer as the channel knows it; `connections`: how often the channel was made."""
 
     connected: bool
     role: str | None
     epoch: int | None
     ready: bool | None
     rtt_ms: float | None
+    node: str | None = None
+    synced: bool | None = None
+    priority: int | None = None
+    connections: int = 0
 
 
 class PauseReport(msgspec.Struct, kw_only=True):

@@ -11,6 +11,7 @@ import structlog
 from haagent.notify.core import Told
 from haagent.pipe import Report, RoleChange
 from haagent.state import StateDirectory
+from haagent.telemetry.events import Event
 
 log = structlog.get_logger()
 
@@ -49,6 +50,8 @@ class History:
         }
         self._untold, self._changed, self.since = record, change.detected, _wall(change.detected)
         self._state.remember(record)
+        said = {key: record[key] for key in ("id", "old", "role", "epoch", "reason", "phases")}
+        log.info(Event.ROLE_CHANGED, **said)
         self._writes.put_nowait(lambda: self._state.store_epoch(change.epoch))
         self._writes.put_nowait(lambda: self._state.write(record))
 
@@ -57,6 +60,10 @@ class History:
         was, pause = before.pause if before is not None else None, report.pause
         if (was is None) is (pause is None):
             return
+        if pause is None:
+            log.info(Event.RESUMED)
+        else:
+            log.info(Event.PAUSED, by=pause.by, seconds=pause.left)
         end = "" if pause is None or pause.left is None else f" for {pause.left:.0f} s"
         self.note(report, "the pause is over" if pause is None else f"paused by {pause.by}{end}")
 
@@ -84,6 +91,8 @@ class History:
         self._untold = None
         phases = {**record["phases"], "core_told_ms": _milliseconds(self._changed, now)}
         complete = {**record, "phases": phases}
+        took = phases["core_told_ms"]
+        log.info(Event.CORE_TOLD, id=record["id"], role=told.role, epoch=told.epoch, core_told_ms=took)
         self._state.remember(complete)
         self._writes.put_nowait(lambda: self._state.write(complete))
 
@@ -105,9 +114,7 @@ class History:
     def _failed(self, error: OSError) -> None:
         """Said once until a write succeeds again."""
         if not self._failing:
-            log.error(
-                "the state directory cannot be written: epoch and history are not kept", error=str(error)
-            )
+            log.error(Event.STATE_NOT_WRITTEN, lost="epoch and history are not kept", error=str(error))
         self._failing = True
 
     async def flush(self) -> None:

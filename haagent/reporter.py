@@ -12,6 +12,7 @@ from haagent.effects import Effect, NodeRole, RoleChanged
 from haagent.node import Node
 from haagent.pipe import (
     Answer,
+    Buckets,
     Line,
     PauseReport,
     PeerReport,
@@ -24,8 +25,10 @@ from haagent.pipe import (
     encode,
 )
 from haagent.realtime import Granted
+from haagent.telemetry.histogram import Gaps, Histogram
 from haagent.vip.manager import VipManager
 from haagent.vrrp.packet import AdvertisementReader
+from haagent.vrrp.router import Advertisement
 
 REPORT_SECONDS = 0.25
 
@@ -51,6 +54,9 @@ class Reporter:
         self._granted = granted
         self._rtt = rtt
         self._counters: dict[str, Counter[str]] = defaultdict(Counter)
+        self._late: dict[str, Histogram] = defaultdict(Histogram)
+        self._gaps: dict[str, Gaps] = defaultdict(Gaps)
+        self._connections = 0
         self._role = NodeRole.INIT
         self._worst_late = 0.0
         self._dropped = 0
@@ -70,6 +76,23 @@ class Reporter:
     def count(self, router: str, event: str) -> None:
         """One more of these."""
         self._counters[router][event] += 1
+
+    def sent(self, router: str, late: float) -> None:
+        """An advertisement went out, this much after it was due."""
+        self._counters[router]["advertisements_sent"] += 1
+        self._late[router].add(late)
+
+    def heard(self, router: str, advert: Advertisement, now: float) -> None:
+        """An advertisement came in."""
+        self._counters[router]["advertisements_received"] += 1
+        if advert.priority:
+            self._gaps[router].heard(advert.source, advert.interval, now)
+        else:
+            self._gaps[router].forget()
+
+    def peer_connected(self) -> None:
+        """The peer channel was made."""
+        self._connections += 1
 
     def late(self, seconds: float) -> None:
         """How much later than asked for the loop came round."""
@@ -150,6 +173,8 @@ class Reporter:
             effective_priority=router.priority,
             vips_present=self._vips[name].owns,
             counters={**self._counters[name], **self._discards(name)},
+            sent=_buckets(self._late[name]),
+            heard=_buckets(self._gaps[name].jitter),
         )
 
     def _discards(self, name: str) -> dict[str, int]:
@@ -171,6 +196,10 @@ class Reporter:
             epoch=known.epoch if known else None,
             ready=known.ready if known else None,
             rtt_ms=self._rtt(),
+            node=known.node if known else None,
+            synced=known.synced if known else None,
+            priority=known.priority if known else None,
+            connections=self._connections,
         )
 
     def _send(self, message: ToControl) -> None:
@@ -182,3 +211,7 @@ class Reporter:
             self._dropped += 1
         except OSError:
             self.close()
+
+
+def _buckets(histogram: Histogram) -> Buckets:
+    return Buckets(histogram.counts, histogram.total)

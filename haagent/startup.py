@@ -12,6 +12,8 @@ from haagent.packet_rules import PacketRules, require_agreement
 from haagent.pipe import Setup
 from haagent.prebuild import build_setup
 from haagent.state import StateDirectory
+from haagent.telemetry.events import Event
+from haagent.telemetry.observer import Observer
 
 log = structlog.get_logger()
 
@@ -27,11 +29,13 @@ class Prepared:
     rules: PacketRules
     guard_lock: IO[str]
     agent_lock: IO[str]
+    observer: Observer
 
 
 def prepare(path: Path, config: AgentConfig) -> Prepared:
     """In this order: nothing of the host is changed before all checks have passed."""
-    logs.configure(config.log.format, config.log.level)
+    observer = Observer()
+    logs.configure(config.log.format, config.log.level, observer.tap)
     host.require_capabilities()
     check_against_host(config, host.interfaces())
     require_agreement(config)
@@ -39,10 +43,10 @@ def prepare(path: Path, config: AgentConfig) -> Prepared:
     agent_lock = host.lock(run_dir)
     guard_lock = host.guard_lock(run_dir)
     for address in host.remove_leftovers():
-        log.warning("removed an address that an earlier agent left", address=address)
+        log.warning(Event.ADDRESS_CLEANED, address=address)
     # looked at again: an address that was ours a moment ago must not be taken for somebody else's
     setup = build_setup(config, host.interfaces())
     rules = PacketRules(setup, run_dir)
     rules.apply()
     state = StateDirectory(Path(config.state_dir))
-    return Prepared(path, config, setup, state, rules, guard_lock, agent_lock)
+    return Prepared(path, config, setup, state, rules, guard_lock, agent_lock, observer)

@@ -1,39 +1,25 @@
-"""IO shell: the control API, HTTP and JSON: commands on a Unix socket, a read-only part on TCP.
-
-The status codes of the read-only part are for load balancers: 200 when what the path says is true, else 503.
-"""
+"""IO shell: the control API, HTTP and JSON: commands on a Unix socket, the read-only part on TCP."""
 
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 from aiohttp import web
 
-from haagent.metrics import render
+from haagent.control.read_only import Observed, ReadOnly, Status, as_json
 
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid (unix(7), SO_PEERCRED)
-DEFAULT_HISTORY = 20
 MAX_PAUSE = 30 * 86400.0  # seconds
 
-Status = dict[str, Any]
-Handler = Callable[[web.Request], Awaitable[web.Response]]
 
-
-class Agent(Protocol):
+class Agent(Observed, Protocol):
     """What the API asks of the control process."""
-
-    def status(self) -> Status:
-        """The whole state, as the status command shows it."""
 
     def explain(self) -> Status:
         """Why the node has the role that it has."""
-
-    def history(self, last: int) -> list[Status]:
-        """The newest records, oldest first."""
 
     async def reload(self, by: str) -> tuple[list[str], str | None]:
         """Take over the changed file: the keys that differ, and the reason when nothing is taken."""
@@ -44,14 +30,15 @@ class Agent(Protocol):
 
 async def serve_unix(agent: Agent, path: Path) -> web.AppRunner:
     """Serve everything on the Unix socket, mode 0660."""
-    runner = await _runner(_Commands(agent).routes() + _ReadOnly(agent).routes())
+    anybody = ReadOnly(agent)
+    runner = await _runner(_Commands(agent, anybody).routes() + anybody.routes())
     await web.SockSite(runner, _bind(path)).start()
     return runner
 
 
 async def serve_tcp(agent: Agent, host: str, port: int) -> web.AppRunner:
     """Serve the read-only part on TCP."""
-    runner = await _runner(_ReadOnly(agent).routes())
+    runner = await _runner(ReadOnly(agent).routes())
     await web.TCPSite(runner, host, port).start()
     return runner
 
@@ -76,49 +63,6 @@ def _bind(path: Path) -> socket.socket:
     return listener
 
 
-def is_healthy(status: Status) -> bool:
-    """The agent does its job: the guard runs and no fault keeps the node out."""
-    return bool(status["guard_pid"]) and status["role"] in ("MASTER", "BACKUP")
-
-
-def is_ready(status: Status) -> bool:
-    """The node serves or could: healthy, and its SIP core (if it has one) is ready."""
-    core = status["core"]
-    return is_healthy(status) and (core is None or bool(core["ready"]))
-
-
-class _ReadOnly:
-    """What anybody may ask."""
-
-    def __init__(self, agent: Agent) -> None:
-        self._agent = agent
-
-    def routes(self) -> list[web.RouteDef]:
-        verdicts: dict[str, Callable[[Status], bool]] = {
-            "/health": is_healthy,
-            "/master": lambda status: status["role"] == "MASTER",
-            "/backup": lambda status: status["role"] == "BACKUP",
-            "/ready": is_ready,
-        }
-        answers = [web.get(path, self._answer(verdict)) for path, verdict in verdicts.items()]
-        return [*answers, web.get("/status", self._status), web.get("/metrics", self._metrics)]
-
-    def _answer(self, verdict: Callable[[Status], bool]) -> Handler:
-        async def answer(_request: web.Request) -> web.Response:
-            status = self._agent.status()
-            code = 200 if verdict(status) else 503
-            return _json({key: status[key] for key in ("node", "role", "epoch", "reason")}, code)
-
-        return answer
-
-    async def _status(self, _request: web.Request) -> web.Response:
-        return _json(self._agent.status())
-
-    async def _metrics(self, _request: web.Request) -> web.Response:
-        body = render(self._agent.status())
-        return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4"})
-
-
 class _Body(msgspec.Struct, forbid_unknown_fields=True):
     """What a command may say; `seconds`: how long a pause lasts."""
 
@@ -129,14 +73,15 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
 class _Commands:
     """What only those may ask who can open the socket."""
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Agent, anybody: ReadOnly) -> None:
         self._agent = agent
+        self._anybody = anybody
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/v1/status", self._status),
             web.get("/v1/explain", self._explain),
-            web.get("/v1/history", self._history),
+            web.get("/v1/history", self._anybody.answer_history),
             web.post("/v1/switchover", self._command),
             web.post("/v1/failover", self._command),
             web.post("/v1/pause", self._command),
@@ -145,34 +90,24 @@ class _Commands:
         ]
 
     async def _status(self, _request: web.Request) -> web.Response:
-        return _json(self._agent.status())
+        return as_json(self._agent.status())
 
     async def _explain(self, _request: web.Request) -> web.Response:
-        return _json(self._agent.explain())
-
-    async def _history(self, request: web.Request) -> web.Response:
-        text = request.query.get("last", str(DEFAULT_HISTORY))
-        if not text.isdecimal():
-            return _json({"error": f"last: {text!r} is not a number"}, 400)
-        return _json(self._agent.history(int(text)))
+        return as_json(self._agent.explain())
 
     async def _reload(self, request: web.Request) -> web.Response:
         changed, refusal = await self._agent.reload(_who(request))
-        return _json({"changed": changed}) if refusal is None else _json({"error": refusal}, 409)
+        return as_json({"changed": changed}) if refusal is None else as_json({"error": refusal}, 409)
 
     async def _command(self, request: web.Request) -> web.Response:
         try:
             body = msgspec.json.decode(await request.read() or b"{}", type=_Body)
         except msgspec.DecodeError as error:
-            return _json({"error": f"body: {error}"}, 400)
+            return as_json({"error": f"body: {error}"}, 400)
         name = request.path.rpartition("/")[2]
         who = _who(request)
         refusal = await self._agent.command(name, force=body.force, by=who, seconds=body.seconds)
-        return _json(self._agent.status()) if refusal is None else _json({"error": refusal}, 409)
-
-
-def _json(value: Any, code: int = 200) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), status=code, content_type="application/json")
+        return as_json(self._agent.status()) if refusal is None else as_json({"error": refusal}, 409)
 
 
 def _who(request: web.Request) -> str:

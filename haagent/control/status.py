@@ -3,7 +3,7 @@
 import msgspec
 
 from haagent.config import AgentConfig, VirtualRouterConfig
-from haagent.pipe import Report, RouterReport
+from haagent.pipe import Buckets, PeerReport, Report, RouterReport
 
 
 def view(
@@ -44,6 +44,7 @@ def _router(config: VirtualRouterConfig, report: RouterReport | None) -> dict[st
         "vips_present": report.vips_present if report else False,
         "lease": float(config.lease) or "off",
         "counters": report.counters if report else {},
+        "jitter": {"sent": _buckets(report.sent), "heard": _buckets(report.heard)} if report else None,
     }
 
 
@@ -51,5 +52,11 @@ def _peer(config: AgentConfig, report: Report | None) -> object:
     if config.peer is None:
         return None
     if report is None or report.peer is None:
-        return {"connected": False, "role": None, "epoch": None, "ready": None, "rtt_ms": None}
+        return msgspec.to_builtins(
+            PeerReport(connected=False, role=None, epoch=None, ready=None, rtt_ms=None)
+        )
     return msgspec.to_builtins(report.peer)
+
+
+def _buckets(buckets: Buckets) -> dict[str, object]:
+    return {"counts": buckets.counts, "total_s": round(buckets.total, 6)}

@@ -1,6 +1,7 @@
 """IO shell: runs the checks in the control process: timers, tasks, and who is told what they found."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable
 
@@ -20,6 +21,7 @@ from haagent.health.check import (
 )
 from haagent.health.probes import Probe, open_probe
 from haagent.health.weights import Finding
+from haagent.telemetry.events import Event
 
 log = structlog.get_logger()
 
@@ -168,10 +170,11 @@ class _Running:
         try:
             result = await self._probe.run()
         except Exception as error:
-            log.exception("probe failed", check=self.config.name)
+            log.exception(Event.PROBE_BROKE, check=self.config.name)
             result = Result(False, f"the probe itself failed: {error!r}")
         self._carry_out(self.check.on_result(number, result, time.monotonic()))
 
     def _tell(self, change: VerdictChanged) -> None:
-        level = log.warning if change.new is Verdict.DOWN else log.info
-        level("check", check=self.config.name, old=change.old, new=change.new, reason=change.reason)
+        level = logging.WARNING if change.new is Verdict.DOWN else logging.INFO
+        said = {"check": self.config.name, "old": change.old, "new": change.new, "reason": change.reason}
+        log.log(level, Event.CHECK_CHANGED, **said)

@@ -15,6 +15,8 @@ import aiohttp
 import msgspec
 import structlog
 
+from haagent.telemetry.events import Event
+
 log = structlog.get_logger()
 
 RETRY_SECONDS = 0.05
@@ -130,11 +132,11 @@ class CoreLink:
         try:
             async with session.put("/v1/role", json=body, timeout=timeout) as answer:
                 if answer.status == _HTTP_CONFLICT:
-                    log.error("the SIP core refuses the role", answer=await answer.text(), **body)
+                    log.error(Event.CORE_REFUSES_ROLE, answer=await answer.text(), **body)
                     return True
                 answer.raise_for_status()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.debug("the SIP core could not be told", error=repr(error), **body)
+            log.debug(Event.CORE_NOT_TOLD, error=repr(error), **body)
             return False
         self._on_told(told, time.monotonic())
         return True

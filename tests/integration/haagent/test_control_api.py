@@ -16,6 +16,7 @@ import pytest
 
 from haagent.control import api
 from haagent.notify.core import CoreLink, CoreState, Told
+from haagent.telemetry.observer import Observer
 
 
 class StatusOnly:
@@ -23,6 +24,7 @@ class StatusOnly:
 
     def __init__(self, role: str, core_ready: bool) -> None:
         self.orders: list[tuple[str, bool, str]] = []
+        self.observer = Observer()
         self._status = {
             "node": "a",
             "role": role,

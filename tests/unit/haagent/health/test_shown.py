@@ -6,6 +6,7 @@ from haagent import metrics, views
 from haagent.config.checks import RedisCheck
 from haagent.health.board import check_settings, row
 from haagent.health.check import Check, Result, Verdict
+from haagent.telemetry.figures import Figures
 
 CONFIG = RedisCheck(name="redis", weight=-20)
 STATUS = {
@@ -51,11 +52,11 @@ def test_status_shows_each_check_in_a_line() -> None:
 
 
 def test_metrics_count_runs_by_result_and_tell_nothing_of_what_is_unknown() -> None:
-    text = metrics.render({**STATUS, "checks": [failed_twice()]}).decode()
+    text = metrics.render({**STATUS, "checks": [failed_twice()]}, Figures()).decode()
     labels = 'check="redis",kind="redis"'
     assert f"haagent_check_up{{{labels}}} 1.0" in text
     assert f'haagent_check_runs_total{{{labels},result="good"}} 1.0' in text
     assert f'haagent_check_runs_total{{{labels},result="bad"}} 1.0' in text
     assert f'haagent_check_runs_total{{{labels},result="timeout"}} 1.0' in text
     unknown = row(CONFIG, Check(check_settings(CONFIG, "always")), "always", 1.0)
-    assert "haagent_check_up{" not in metrics.render({**STATUS, "checks": [unknown]}).decode()
+    assert "haagent_check_up{" not in metrics.render({**STATUS, "checks": [unknown]}, Figures()).decode()

@@ -1,0 +1,38 @@
+"""Sans-IO: the catalogue of events: what the log and `/events` may say, each with its constant name.
+
+What an event carries is in docs/reference/events.md. The name of a released event does not change.
+"""
+
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    """The value is the word in the log and the `event:` of the stream."""
+
+    # the role
+    ROLE_CHANGED = "role_changed"
+    CORE_TOLD = "core_told"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    # what the role depends on
+    CHECK_CHANGED = "check_changed"
+    PEER_CHANGED = "peer_changed"
+    CORE_CHANGED = "core_changed"
+    CORE_GONE = "core_gone"
+    # an operator should look
+    ALARM = "alarm"
+    NOTE = "note"
+    CORE_REFUSES_ROLE = "core_refuses_role"
+    CORE_NOT_TOLD = "core_not_told"
+    PROBE_BROKE = "probe_broke"
+    STATE_NOT_WRITTEN = "state_not_written"
+    # the agent itself
+    RELOADED = "reloaded"
+    RELOAD_REFUSED = "reload_refused"
+    ADDRESS_CLEANED = "address_cleaned"
+    RULES_PUT_BACK = "rules_put_back"
+    RULES_NOT_CHECKED = "rules_not_checked"
+    RULES_NOT_FLIPPED = "rules_not_flipped"
+    GUARD_DIED = "guard_died"
+    GUARD_STUCK = "guard_stuck"
+    GUARD_NOT_TOLD = "guard_not_told"

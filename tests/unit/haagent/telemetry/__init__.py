@@ -1,0 +1,1 @@
+"""What the agent tells those who watch it."""
