@@ -10,6 +10,7 @@ Callback = Callable[[float], None]
 
 
 _SLACK = 1e-4  # of a tick: what a time loses when it is divided
+LOOK_AHEAD = 100  # ticks that are searched for the next timer; then it is looked for anew
 
 
 class Timer:
@@ -32,6 +33,7 @@ class TimerWheel:
         if slots & self._mask:
             raise ValueError(f"slots: {slots} is not a power of two")
         self._done = int(now / tick)  # every tick up to and with this one has been fired
+        self._next = 0  # no timer is before this tick; 0: to be found
         self.pending = 0
 
     def schedule(self, at: float, callback: Callback) -> Timer:
@@ -39,6 +41,8 @@ class TimerWheel:
         tick = -int(-at // self._tick)
         if tick <= self._done:
             tick = self._done + 1
+        if tick < self._next or not self.pending:
+            self._next = tick
         timer = Timer(tick, callback)
         self._slots[tick & self._mask][timer] = None
         self.pending += 1
@@ -56,15 +60,25 @@ class TimerWheel:
         """When to call `advance` next; None when nothing is pending. Never later than the next timer."""
         if not self.pending:
             return None
+        if not self._next:
+            self._next = self._find_next()
+        return self._next * self._tick
+
+    def _find_next(self) -> int:
         slots, mask, tick = self._slots, self._mask, self._done
-        for ahead in range(1, min(len(slots), 101)):
+        look = min(len(slots), LOOK_AHEAD)
+        for ahead in range(1, look):
             if slots[(tick + ahead) & mask]:
-                return (tick + ahead) * self._tick
-        return (tick + 100) * self._tick
+                return tick + ahead
+        return tick + look
 
     def advance(self, now: float) -> None:
         """Fire everything that is due, in the order of its ticks."""
         last = int(now / self._tick + _SLACK)
+        if last < self._next:
+            self._done = max(self._done, last)
+            return
+        self._next = 0
         if self.pending and last - self._done > len(self._slots):
             self._leap(last, now)
         while self._done < last:

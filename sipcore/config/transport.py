@@ -53,7 +53,7 @@ class Listen(Section, frozen=True):
 class Udp(Section, frozen=True):
     """How datagrams are read."""
 
-    coalesce: Annotated[Seconds, Within(0, 0.02)] = Seconds(0.001)
+    coalesce: Annotated[Seconds, Within(0, 0.02)] = Seconds(0.004)
 
 
 class Tcp(Section, frozen=True):

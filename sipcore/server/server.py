@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 
 import structlog
@@ -42,6 +43,7 @@ log = structlog.get_logger(__name__)
 
 STANDALONE_EPOCH = 1
 HOUSEKEEPING_SECONDS = 30.0
+TIMER_SLACK = 0.02  # seconds by which a timer may be late, so that the next datagrams bring it along
 LOG_BAD_INPUT_SECONDS = 10.0  # at most one line about bad input in this time
 
 
@@ -74,6 +76,7 @@ class Server:
         self._garbage = Garbage()
         self._service = Service()
         self._timer: asyncio.TimerHandle | None = None
+        self._due = inf  # when the timer wheel has something to do
         self._seen = self._bad_seen = 0  # datagrams at the last housekeeping, bad ones at the last log line
         self._bad_logged_at = -LOG_BAD_INPUT_SECONDS
 
@@ -159,6 +162,8 @@ class Server:
                 self._note_bad_input(now, source, broken=True)
         if self._core.bad != self._bad_seen:
             self._note_bad_input(now, batch[-1][1], broken=False)
+        if self._due <= now:
+            self._fire(now)
         self._flush(now)
         self._answers.batch_messages.observe(len(batch))
         self._answers.batch_seconds.observe(time.monotonic() - now)
@@ -197,22 +202,31 @@ class Server:
         self._transports.send_all(sends)
 
     def _arm(self) -> None:
-        deadline, timer = self._core.deadline, self._timer
-        if deadline is None or (timer is not None and timer.when() <= deadline):
+        """Timers that are due go with the next datagrams; if none come the loop's own timer brings them."""
+        deadline, timer = self._core.wheel.deadline, self._timer
+        if deadline is None:
+            self._due = inf
             return
+        self._due = deadline
+        latest = deadline + TIMER_SLACK
         if timer is not None:
+            if timer.when() <= latest:
+                return
             timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(deadline, self._on_timer)
+        self._timer = asyncio.get_running_loop().call_at(latest, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
         now = time.monotonic()
+        self._fire(now)
+        self._flush(now)
+
+    def _fire(self, now: float) -> None:
         try:
             self._core.on_timer(now)
         except Exception:  # the other timers go on
             self._answers.failures += 1
             log.exception("timer failed")
-        self._flush(now)
 
     def _on_answered(self) -> None:
         self._flush(time.monotonic())

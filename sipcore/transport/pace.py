@@ -1,21 +1,26 @@
 """Sans-IO: when a busy socket is read: at once, or a moment later with all that came meanwhile.
 
-A wake-up of the event loop costs as much as a message. What NICs do about interrupts (coalescing, NAPI) helps
-here too: when wake-ups follow each other closely the socket is read every `wait` seconds instead, until there
-is not enough to read.
+A wake-up of the event loop, with the caches gone cold meanwhile, costs more than a message. What NICs do
+about interrupts (adaptive coalescing) helps here too: when wake-ups follow each other closely the socket is
+read every `wait` seconds instead. The wait grows only as far as is needed to find a few datagrams in each
+read, and when even the longest wait does not find them the socket is read at once again.
 """
 
 WINDOW = 16  # wake-ups, or reads, that are looked at together
-ENOUGH = 2  # datagrams in a read, on average, for which the wait pays
+ENOUGH = 2  # datagrams in a read, on average, for which a wait pays
+GOOD = 4  # as many make a longer one needless
+MANY = 16  # and as many call for a shorter one
+STEPS = 4  # the shortest wait is the longest, divided by this
 
 
 class Pace:
-    """Chooses between the two ways to read a socket; a datagram may have to wait `wait` seconds."""
+    """Chooses between the two ways to read a socket; a datagram may have to wait `most` seconds."""
 
-    __slots__ = ("_count", "_datagrams", "_since", "wait")
+    __slots__ = ("_count", "_datagrams", "_least", "_most", "_since", "wait")
 
-    def __init__(self, wait: float) -> None:
-        self.wait = wait
+    def __init__(self, most: float) -> None:
+        self._most = most
+        self.wait = self._least = most / STEPS
         self._count = 0
         self._datagrams = 0
         self._since = 0.0
@@ -25,18 +30,24 @@ class Pace:
         self._count += 1
         if self._count < WINDOW:
             return False
-        close = now - self._since < WINDOW * self.wait / ENOUGH
+        close = now - self._since < WINDOW * self._most / ENOUGH
         self._since = now
         self._count = self._datagrams = 0
+        self.wait = self._least
         return close
 
     def goes_on(self, datagrams: int, now: float) -> bool:
-        """After such a read: whether it paid, so that it goes on like this."""
+        """After such a read: whether it goes on like this; `wait` is until the next one."""
         self._count += 1
         self._datagrams += datagrams
         if self._count < WINDOW:
             return True
-        enough = self._datagrams >= WINDOW * ENOUGH
+        read = self._datagrams
         self._since = now
         self._count = self._datagrams = 0
-        return enough
+        if read < WINDOW * GOOD and self.wait < self._most:
+            self.wait = min(2 * self.wait, self._most)
+            return True
+        if read >= WINDOW * MANY:
+            self.wait = max(self.wait / 2, self._least)
+        return read >= WINDOW * ENOUGH
