@@ -219,6 +219,7 @@ class DigestAuth:
             self._journal.touch(Kind.NONCE, nonce)
 
 
+_ha2 = {algorithm: Seen(digest) for algorithm, digest in HASHES.items()}  # phones ask for few URIs
 _NEEDED = frozenset({b"username", b"nonce", b"uri", b"response"})
 
 
@@ -230,11 +231,13 @@ def digest_response(
     qop = given.get(b"qop")
     a2 = method + b":" + given[b"uri"]
     if qop is not None and qop.lower() == b"auth-int":  # section 3.4.3
-        a2 += b":" + h(body)
-    if qop:
-        parts: tuple[bytes, ...] = (ha1, given[b"nonce"], given[b"nc"], given[b"cnonce"], qop, h(a2))
+        ha2 = h(a2 + b":" + h(body))
     else:
-        parts = (ha1, given[b"nonce"], h(a2))
+        ha2 = _ha2[algorithm][a2]
+    if qop:
+        parts: tuple[bytes, ...] = (ha1, given[b"nonce"], given[b"nc"], given[b"cnonce"], qop, ha2)
+    else:
+        parts = (ha1, given[b"nonce"], ha2)
     return h(b":".join(parts))
 
 

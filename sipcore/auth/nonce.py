@@ -102,12 +102,14 @@ class Nonces:
 
     def check(self, nonce: bytes, count: int, now: float) -> Freshness:
         """Whether we made it, lately, and it was not used with this count; without qop the count is 1."""
-        if len(nonce) != _SIZE or not hmac.compare_digest(nonce[_HEAD:], self._mac(nonce[:_HEAD])):
+        window = self._windows.get(nonce)  # what is there was proved when it was first used
+        if window is None and (
+            len(nonce) != _SIZE or not hmac.compare_digest(nonce[_HEAD:], self._mac(nonce[:_HEAD]))
+        ):
             return Freshness.FORGED
-        second = int(nonce[:_TIME_DIGITS], 16)
+        second = _second(nonce)
         if abs(now + self.wall_offset - second) > self.life:
             return Freshness.STALE
-        window = self._windows.get(nonce)
         if window is None:
             return Freshness.FRESH if second >= self._floor else Freshness.STALE
         return Freshness.FRESH if window.allows(count) else Freshness.STALE

@@ -108,11 +108,12 @@ class LocationTable:
 
     def save(self, aor: bytes, binding: Binding, now: float) -> None:
         """Insert a binding, or refresh the one with the same key."""
-        old = self._record(aor).bindings.get(binding.key)
+        record, key = self._record(aor), binding.key
+        old = record.bindings.get(key)
         binding.epoch = self.gate.epoch
         binding.version = old.version + 1 if old is not None else 1
         binding.updated_at = now
-        self._put(aor, binding)
+        self._put(aor, record, key, binding)
         if old is not None:
             self.moved.move(old.gone or old.received, binding.received)
         self.journal.touch(Kind.CONTACT, aor)
@@ -135,7 +136,7 @@ class LocationTable:
             version=old.version + 1,
             updated_at=old.updated_at,
         )
-        self._put(aor, tombstone)
+        self._put(aor, record, key, tombstone)
         self._bound_tombstones(record)
         self.journal.touch(Kind.CONTACT, aor)
 
@@ -159,7 +160,7 @@ class LocationTable:
             given.add(key)
             mine = record.bindings.get(key)
             if mine is None or binding.rank > mine.rank:
-                self._put(aor, binding)
+                self._put(aor, record, key, binding)
                 changed = True
         over = [k for k, b in record.bindings.items() if k not in given and b.expires_at <= now + SLACK]
         for key in over:
@@ -236,9 +237,7 @@ class LocationTable:
             record = shard[aor] = AorRecord()
         return record
 
-    def _put(self, aor: bytes, binding: Binding) -> None:
-        record = self._record(aor)
-        key = binding.key
+    def _put(self, aor: bytes, record: AorRecord, key: bytes, binding: Binding) -> None:
         old = record.bindings.get(key)
         was, is_ = old is not None and not old.removed, not binding.removed
         is_master = self.gate.is_master

@@ -24,8 +24,7 @@ def build_response(
     Of a request that was refused by the parser it copies what is there.
     """
     first_lines = request.first_lines
-    out = [b"SIP/2.0 %d %b" % (status, reason or reason_phrase(status))]
-    out += _lines(request, b"via")
+    out = [b"SIP/2.0 %d %b" % (status, reason or reason_phrase(status)), *_lines(request, b"via")]
     for name in _COPIED:
         line = first_lines.get(name)
         if line is not None:
@@ -83,6 +82,6 @@ def _lines(message: Message, name: bytes) -> list[bytes]:
     line = message.first_lines.get(name)
     if line is None:
         return []
-    if len(message.first_lines) == len(message.names):  # none is there twice
+    if len(message.first_lines) == len(message.head) - 1:  # none is there twice
         return [line]
     return [at for at, known in zip(message.head, message.names, strict=True) if known == name]

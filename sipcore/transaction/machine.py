@@ -53,7 +53,8 @@ class Transaction:
     def drop(self) -> None:
         """Forget the transaction: no timer of it fires any more, nothing is sent."""
         self.ends_at = self.resend_at = inf
-        self._arm()
+        if self._timer is not None:
+            self._arm()
         self._owner.forget(self)
 
     def _on_end_timer(self, now: float) -> None:

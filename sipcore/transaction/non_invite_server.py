@@ -51,12 +51,12 @@ class NonInviteServer(ServerTransaction):
 
     def respond(self, data: bytes, status: int, now: float, hold: bool = False) -> None:
         """Send a response; one after the final response is ignored, section 17.2.2."""
-        given = Input.SEND_1XX if status < 200 else Input.SEND_200_699
-        if (self.state, given) in self.TABLE:
+        row = self.TABLE.get((self.state, Input.SEND_1XX if status < 200 else Input.SEND_200_699))
+        if row is not None:
             self.last_response = data
             self.last_status = status
             self.hold = hold
-            self.feed(given, now)
+            self._follow(row, now)
 
     def on_request(self, request: Request, source: Hop, now: float) -> None:
         """A retransmission."""
@@ -66,8 +66,11 @@ class NonInviteServer(ServerTransaction):
         """One input: carry out the row of TABLE, if there is one."""
         row = self.TABLE.get((self.state, given))
         if row is not None:
-            action, self.state = row
-            action(self, now)
+            self._follow(row, now)
+
+    def _follow(self, row: tuple[Action, State], now: float) -> None:
+        action, self.state = row
+        action(self, now)
         if self.state is TERMINATED:
             self.drop()
         else:
