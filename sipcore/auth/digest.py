@@ -230,10 +230,8 @@ def digest_response(
     h = HASHES[algorithm]
     qop = given.get(b"qop")
     a2 = method + b":" + given[b"uri"]
-    if qop is not None and qop.lower() == b"auth-int":  # section 3.4.3
-        ha2 = h(a2 + b":" + h(body))
-    else:
-        ha2 = _ha2[algorithm][a2]
+    covers_body = qop is not None and qop.lower() == b"auth-int"  # section 3.4.3
+    ha2 = h(a2 + b":" + h(body)) if covers_body else _ha2[algorithm][a2]
     if qop:
         parts: tuple[bytes, ...] = (ha1, given[b"nonce"], given[b"nc"], given[b"cnonce"], qop, ha2)
     else:
