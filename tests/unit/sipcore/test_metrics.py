@@ -84,7 +84,7 @@ def test_without_a_peer_there_is_no_replication() -> None:
 
 
 def test_the_page_lists_each_metric_with_its_kind_and_labels_and_no_other() -> None:
-    listed = set(re.findall(r"^\| `(\w+)(?:\{(\w+)\})?` \| (\w+) \|", DOC.read_text(), re.MULTILINE))
+    listed = set(re.findall(r"^\| `(sipcore_\w+)(?:\{(\w+)\})?` \| (\w+) \|", DOC.read_text(), re.MULTILINE))
     told = set()
     for family in families().values():
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
