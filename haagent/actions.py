@@ -22,7 +22,7 @@ from haagent.effects import (
     Stopped,
     TakeVip,
 )
-from haagent.netlink import AddressEvent, RouteSocket
+from haagent.netlink import AddressEvent, LinkEvent, RouteSocket
 from haagent.node import Node
 from haagent.peer.link import Closed, Connected, Data, LinkInput, PeerLink
 from haagent.pipe import Setup
@@ -101,6 +101,16 @@ class Actions:
         """Put back what somebody else removed."""
         for name, vips in self.vips.items():
             if vips.on_address(event):
+                self.carry_out(self._node.on_vip_lost(name, now), now)
+
+    def on_link(self, event: LinkEvent, now: float) -> None:
+        """Set a virtual MAC up again that somebody else has set down; one that is deleted is a fault."""
+        for name, vips in self.vips.items():
+            lost = vips.on_link(event)
+            if event.gone and vips.macvlan is not None and vips.macvlan.index == event.index:
+                self._reporter.alarm(f"{vips.macvlan.name} was deleted by someone else: restart the agent")
+                self.carry_out(self._node.on_link(vips.macvlan.name, False, now), now)
+            elif lost:
                 self.carry_out(self._node.on_vip_lost(name, now), now)
 
     def on_repair(self, *, done: bool) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from tenacity import AsyncRetrying, retry_if_result, wait_exponential
 
-from haagent import host, logs, service
+from haagent import host, logs, service, virtual_mac
 from haagent.config import load
 from haagent.control import api
 from haagent.control.status import view
@@ -53,6 +53,7 @@ def main(path: Path) -> int:
         return asyncio.run(Control(prepared).run())
     finally:
         host.remove_leftovers()
+        virtual_mac.remove_all()
         prepared.rules.remove()
 
 

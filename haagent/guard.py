@@ -131,11 +131,15 @@ class Guard:
                 self._actions.carry_out(self._node.on_advertisement(names[advert.vrid], advert, now), now)
 
     def _on_kernel(self, now: float) -> None:
+        links: dict[int, LinkEvent] = {}
         for event in self._kernel.read():
             if isinstance(event, AddressEvent):
                 self._actions.on_address(event, now)
             else:
+                links[event.index] = event
                 self._on_link(event, now)
+        for event in links.values():  # as they are now: we may have set one down and up again ourselves
+            self._actions.on_link(event, now)
 
     def _on_link(self, event: LinkEvent, now: float) -> None:
         name = self._interfaces.get(event.index)

@@ -41,6 +41,7 @@ class Interface(HostInterface):
     mac: str
     mtu: int = 1500
     usable: bool = True  # up, with carrier
+    alias: str = ""
 
 
 def require_capabilities() -> None:
@@ -116,6 +117,7 @@ def interfaces() -> dict[str, Interface]:
             mac=link.get_attr("IFLA_ADDRESS") or "",
             mtu=link.get_attr("IFLA_MTU") or 1500,
             usable=link["flags"] & _USABLE == _USABLE,
+            alias=link.get_attr("IFLA_IFALIAS") or "",
         )
         for index, link in links.items()
     }

@@ -36,6 +36,8 @@ class LinkEvent:
 
     index: int
     usable: bool
+    up: bool  # as the administrator has set it
+    gone: bool = False
 
 
 @dataclass(slots=True)
@@ -143,8 +145,8 @@ def parse_events(data: bytes) -> Iterator[LinkEvent | AddressEvent]:
         if kind in (_RTM_NEWLINK, _RTM_DELLINK) and len(body) >= _LINK.size:
             family, _type, index, flags, _change = _LINK.unpack_from(body)
             if family == socket.AF_UNSPEC:  # a bridge port also sends AF_BRIDGE messages
-                up = bool(flags & _IFF_UP) and bool(flags & _IFF_LOWER_UP)
-                yield LinkEvent(index, kind == _RTM_NEWLINK and up)
+                up = kind == _RTM_NEWLINK and bool(flags & _IFF_UP)
+                yield LinkEvent(index, up and bool(flags & _IFF_LOWER_UP), up, kind == _RTM_DELLINK)
         elif kind in (_RTM_NEWADDR, _RTM_DELADDR) and len(body) >= _ADDRESS.size:
             address = _address(body)
             if address is not None:

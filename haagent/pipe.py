@@ -21,6 +21,16 @@ class AddressSetup(msgspec.Struct, array_like=True):
     remove: bytes
 
 
+class MacvlanSetup(msgspec.Struct, array_like=True):
+    """The interface with the virtual MAC, and the netlink messages that set it up and down."""
+
+    name: str
+    index: int
+    mac: str
+    up: bytes
+    down: bytes
+
+
 class RouterSetup(msgspec.Struct, kw_only=True):
     """What the guard sends and changes for one virtual router; everything is built already."""
 
@@ -37,6 +47,7 @@ class RouterSetup(msgspec.Struct, kw_only=True):
     announcements: list[bytes]
     addresses: list[AddressSetup]
     foreign: list[str]  # VIPs that somebody else has configured: never removed
+    macvlan: MacvlanSetup | None = None  # where the VIPs are; None: on the interface itself
 
 
 class PeerEndpoint(msgspec.Struct):

@@ -1,12 +1,13 @@
 """IO shell: everything that the guard will send, built by scapy and pyroute2 before it starts."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from haagent.config import AgentConfig, IPAddress, PeerConfig, VirtualRouterConfig
 from haagent.errors import ConfigError
 from haagent.health.board import first_findings
 from haagent.host import Interface, address_messages
-from haagent.pipe import AddressSetup, PeerEndpoint, RouterSetup, Setup
+from haagent.pipe import AddressSetup, MacvlanSetup, PeerEndpoint, RouterSetup, Setup
 from haagent.settings import node_settings
 from haagent.vrrp.authentication import MAX_KEY_SIZE, MIN_KEY_SIZE, Keys
 from haagent.vrrp.frames import Sender, announce, multicast, unicast
@@ -15,17 +16,20 @@ from haagent.vrrp.pdu import PASSWORD_SIZE
 from haagent.vrrp.router import PRIORITY_OWNER
 
 MIN_KEY_BYTES = 16
+_NONE: Mapping[str, MacvlanSetup] = {}
 LEAST_WINDOW = 5.0  # seconds that the clocks of signed advertisements may differ at least
 
 
-def build_setup(config: AgentConfig, interfaces: dict[str, Interface]) -> Setup:
-    """The guard's first message, for a config that fits the host."""
+def build_setup(
+    config: AgentConfig, interfaces: dict[str, Interface], macvlans: Mapping[str, MacvlanSetup] = _NONE
+) -> Setup:
+    """The guard's first message, for a config that fits the host; `macvlans` by virtual router."""
     sources = {router.name: _source(router, interfaces) for router in config.virtual_router}
     key = _read_key(config.peer) if config.peer is not None else None
     return Setup(
-        settings=node_settings(config, sources, key),
+        settings=node_settings(config, sources, key, {name: made.name for name, made in macvlans.items()}),
         routers=[
-            _router(router, interfaces[router.interface], sources[router.name])
+            _router(router, interfaces[router.interface], sources[router.name], macvlans.get(router.name))
             for router in config.virtual_router
         ],
         peer=_endpoint(config.peer) if config.peer is not None else None,
@@ -34,14 +38,17 @@ def build_setup(config: AgentConfig, interfaces: dict[str, Interface]) -> Setup:
     )
 
 
-def _router(router: VirtualRouterConfig, where: Interface, source: IPAddress) -> RouterSetup:
+def _router(
+    router: VirtualRouterConfig, where: Interface, source: IPAddress, macvlan: MacvlanSetup | None
+) -> RouterSetup:
     vips = [vip.ip for vip in router.vips]
+    mac, index = (where.mac, where.index) if macvlan is None else (macvlan.mac, macvlan.index)
     password = _read_password(router)
     sender = Sender(
         vrid=router.vrid,
         version=router.version,
         interval=router.advert_interval,
-        mac=where.mac,
+        mac=where.mac if router.virtual_mac == "vips" else mac,
         source=source,
         vips=vips,
         style=router.checksum,
@@ -61,9 +68,10 @@ def _router(router: VirtualRouterConfig, where: Interface, source: IPAddress) ->
         source=str(source),
         adverts=[unicast(sender, peer.ip) for peer in router.unicast_peers] or [multicast(sender)],
         terms=_terms(router, sender),
-        announcements=[frame for vip in vips for frame in announce(vip, where.mac, router=is_ipv6)],
-        addresses=[AddressSetup(str(vip), *address_messages(vip, where.index)) for vip in vips],
+        announcements=[frame for vip in vips for frame in announce(vip, mac, router=is_ipv6)],
+        addresses=[AddressSetup(str(vip), *address_messages(vip, index)) for vip in vips],
         foreign=[str(vip) for vip in vips if vip in present],
+        macvlan=macvlan,
     )
 
 

@@ -36,7 +36,8 @@ def read_renewal(path: Path, running: AgentConfig, setup: Setup) -> Renewal:
     interfaces = _without_ours()
     check_against_host(config, interfaces)
     require_agreement(config)
-    built = build_setup(config, interfaces)
+    macvlans = {router.name: router.macvlan for router in setup.routers if router.macvlan is not None}
+    built = build_setup(config, interfaces, macvlans)
     if built.settings.peer != setup.settings.peer:
         raise ConfigError("peer.key_file: another key cannot be taken while the agent runs; restart it")
     return Renewal(config, built, changed)

@@ -21,6 +21,12 @@ class RouterSettings:
     lease: float | None
     version: int = 3
     preempt_delay: float = 0.0
+    macvlan: str | None = None  # the interface with the virtual MAC
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """The interfaces without which it can serve nobody."""
+        return (self.interface,) if self.macvlan is None else (self.interface, self.macvlan)
 
     @property
     def address(self) -> int:
@@ -58,9 +64,12 @@ class NodeSettings:
 
 
 def node_settings(
-    config: AgentConfig, sources: Mapping[str, IPv4Address | IPv6Address], key: bytes | None
+    config: AgentConfig,
+    sources: Mapping[str, IPv4Address | IPv6Address],
+    key: bytes | None,
+    macvlans: Mapping[str, str],
 ) -> NodeSettings:
-    """Join the configuration with the source address of each virtual router and the peer's key."""
+    """Join the configuration with source address and macvlan of each virtual router, and the peer's key."""
     routers = tuple(
         RouterSettings(
             name=router.name,
@@ -73,6 +82,7 @@ def node_settings(
             lease=router.lease or None,
             version=router.version,
             preempt_delay=router.preempt_delay,
+            macvlan=macvlans.get(router.name),
         )
         for router in config.virtual_router
     )

@@ -6,7 +6,7 @@ from typing import IO
 
 import structlog
 
-from haagent import host, logs
+from haagent import host, logs, virtual_mac
 from haagent.config import AgentConfig, check_against_host
 from haagent.packet_rules import PacketRules, require_agreement
 from haagent.pipe import Setup
@@ -44,9 +44,16 @@ def prepare(path: Path, config: AgentConfig) -> Prepared:
     guard_lock = host.guard_lock(run_dir)
     for address in host.remove_leftovers():
         log.warning(Event.ADDRESS_CLEANED, address=address)
+    for name in virtual_mac.remove_all():
+        log.warning(Event.VIRTUAL_MAC_CLEANED, interface=name)
     # looked at again: an address that was ours a moment ago must not be taken for somebody else's
-    setup = build_setup(config, host.interfaces())
-    rules = PacketRules(setup, run_dir)
-    rules.apply()
+    interfaces = host.interfaces()
+    try:
+        setup = build_setup(config, interfaces, virtual_mac.create(config, interfaces))
+        rules = PacketRules(setup, run_dir)
+        rules.apply()
+    except BaseException:
+        virtual_mac.remove_all()
+        raise
     state = StateDirectory(Path(config.state_dir))
     return Prepared(path, config, setup, state, rules, guard_lock, agent_lock, observer)

@@ -57,7 +57,7 @@ class NodeSteps:
         self._own = Mastership(settings, epoch=epoch)
         self._peer = PeerSession(settings.peer, self._own.interval) if settings.peer is not None else None
         self._core = CoreState.DEAD if settings.has_core else CoreState.NONE
-        self._links = {router.interface: True for router in settings.routers}
+        self._links = {name: True for router in settings.routers for name in router.links}
         self._heard = self._own.group.heard
         self.pause = Pause()
         self._join_at: float | None = None  # the end of startup_delay

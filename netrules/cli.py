@@ -65,7 +65,9 @@ def show(
         }
     elif role is not None and (flip := render.hide(ruleset) if hidden else render.show(ruleset, BY_HAND_MS)):
         texts[f"nft as the {role}"] = flip
-    texts["sysctl"] = "".join(f"{name.replace('/', '.')} = 1\n" for name in ruleset.sysctls)
+    texts["sysctl"] = "".join(
+        f"{name.replace('/', '.')} = {value}\n" for name, value in ruleset.sysctls.items()
+    )
     if as_json:
         out.print_json(json.dumps(texts))
         return

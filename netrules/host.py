@@ -108,12 +108,15 @@ def _has_chains(tables: Tables) -> bool:
 
 def _sysctl_steps(ruleset: Ruleset, state_dir: Path) -> list[Step]:
     memory = sysctl.Remembered(state_dir / _STATE_FILE)
-    off = [name for name in ruleset.sysctls if sysctl.read(name) not in ("1", None)]
+    off = sysctl.differing(ruleset.sysctls)
     if not off:
         return []
     ours = memory.load()
-    said = ", ".join(f"{name} (somebody has set it back)" if name in ours else name for name in off)
-    return [Step(f"set to 1: {said}", partial(memory.enable, ruleset.sysctls))]
+    said = ", ".join(
+        f"{name} to {ruleset.sysctls[name]}{' (somebody has set it back)' if name in ours else ''}"
+        for name in off
+    )
+    return [Step(f"set {said}", partial(memory.set, ruleset.sysctls))]
 
 
 def _delete(tables: Tables, path: str) -> Step:

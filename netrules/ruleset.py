@@ -22,7 +22,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 GUARD, HIDE, LEASE = "haagent_guard", "haagent_hide", "haagent_lease"
 NO_ACCEPT = "haagent_no_accept"
-NONLOCAL_BIND = ("net/ipv4/ip_nonlocal_bind", "net/ipv6/ip_nonlocal_bind")
+NONLOCAL_BIND = {"net/ipv4/ip_nonlocal_bind": "1", "net/ipv6/ip_nonlocal_bind": "1"}
 
 IFNAMSIZ = 16  # linux/if.h, with its closing NUL
 _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
@@ -126,7 +126,7 @@ class Ruleset:
     vips: tuple[Vip, ...]
     lease: bool
     tables: tuple[Table, ...]
-    sysctls: tuple[str, ...]  # to be 1
+    sysctls: dict[str, str]  # name below /proc/sys and value
 
 
 def desired(
@@ -136,8 +136,12 @@ def desired(
     *,
     lease: bool,
     no_accept: Sequence[Vip] = (),
+    below_macvlan: Sequence[str] = (),
 ) -> Ruleset:
-    """The rules for these VIPs, in the BACKUP's state; `no_accept`: answered are ARP and NDP alone."""
+    """The rules for these VIPs, in the BACKUP's state; `no_accept`: answered are ARP and NDP alone.
+
+    `below_macvlan`: interfaces whose VIPs are on a macvlan above them, with a MAC of its own.
+    """
     addresses = [vip.address for vip in vips]
     if not vips:
         raise BadInputError("vip: at least one is needed")
@@ -157,12 +161,18 @@ def desired(
         raise BadInputError("no_accept: is there for nftables alone")
     elif lease:
         raise BadInputError("lease: iptables has no elements with a timeout; use nftables or no lease")
-    return Ruleset(strategy, backend, tuple(vips), lease, tuple(tables), NONLOCAL_BIND)
+    sysctls = {**NONLOCAL_BIND, **{k: v for name in below_macvlan for k, v in _quiet(name).items()}}
+    return Ruleset(strategy, backend, tuple(vips), lease, tuple(tables), sysctls)
 
 
 def solicited(address: Address) -> str:
     """The target field of a neighbour solicitation, as nft 1.0.6 compares it."""
     return f"0x{int(address):032x}"
+
+
+def _quiet(interface: str) -> dict[str, str]:
+    """An interface that neither answers for a VIP with its own MAC nor names one in what it asks."""
+    return {f"net/ipv4/conf/{interface}/arp_ignore": "1", f"net/ipv4/conf/{interface}/arp_announce": "2"}
 
 
 def _of(vips: Sequence[Vip], version: int) -> list[Address]:

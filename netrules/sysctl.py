@@ -1,7 +1,7 @@
 """IO shell: sysctls under /proc/sys, and a small file that remembers what they were before us."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from netrules.errors import MissingPrivilegeError, RulesError
@@ -27,6 +27,11 @@ def write(name: str, value: str) -> None:
         raise RulesError(f"{ROOT / name} cannot be set to {value}: {error.strerror}") from error
 
 
+def differing(wanted: Mapping[str, str]) -> list[str]:
+    """Which of these have another value; what the kernel does not have (an interface that went) is none."""
+    return [name for name, value in wanted.items() if read(name) not in (value, None)]
+
+
 class Remembered:
     """What the sysctls were before the first change, kept in `path` until they are restored."""
 
@@ -41,19 +46,19 @@ class Remembered:
             return {}
         return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
 
-    def enable(self, names: Sequence[str]) -> list[str]:
-        """Set each to 1 that is not; the names that were changed."""
+    def set(self, wanted: Mapping[str, str]) -> list[str]:
+        """Set each that has another value; the names that were changed."""
         earlier = self.load()
-        changed = [name for name in names if read(name) not in ("1", None)]
+        changed = differing(wanted)
         self._save({**{name: read(name) or "0" for name in changed}, **earlier})
         for name in changed:
-            write(name, "1")
+            write(name, wanted[name])
         return changed
 
     def restore(self) -> list[str]:
         """Put back what was there before; the names that were changed."""
         earlier = self.load()
-        changed = [name for name, value in earlier.items() if read(name) != value]
+        changed = differing(earlier)
         for name in changed:
             write(name, earlier[name])
         self._path.unlink(missing_ok=True)

@@ -56,6 +56,7 @@ class VirtualRouterConfig(Section, frozen=True, kw_only=True):
     lease: Switchable = Switchable(0.09)
     rules: Literal["nftables", "iptables"] = "nftables"
     accept: bool = True
+    virtual_mac: Literal["off", "on", "vips"] = "off"
 
     @property
     def family(self) -> Literal[4, 6]:
@@ -79,6 +80,10 @@ def router_problems(key: str, router: VirtualRouterConfig) -> Iterator[str]:
         yield f"{key}.preempt_delay: {router.preempt_delay:g}s is more than {MAX_PREEMPT_DELAY:g}s"
     if not router.accept and router.rules != "nftables":
         yield f"{key}.accept: false is there for rules = 'nftables' alone"
+    if router.virtual_mac != "off" and router.strategy != "on-master":
+        yield f"{key}.virtual_mac: {router.virtual_mac!r} is there for strategy = 'on-master' alone"
+    if router.virtual_mac == "on" and router.unicast_peers:
+        yield f"{key}.virtual_mac: 'on': unicast leaves from the interface's own MAC: take 'vips'"
     yield from _sender_problems(key, router)
     if router.auth is not None:
         yield from _auth_problems(f"{key}.auth", router.auth)

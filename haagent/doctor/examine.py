@@ -14,6 +14,7 @@ from haagent.doctor.peer_facts import path_size, peer_facts
 from haagent.doctor.rules import suspects
 from haagent.doctor.wire import Wire
 from haagent.host import Interface, interfaces, own_addresses
+from haagent.vrrp.pdu import virtual_mac
 
 ASK_EVERY = 0.5
 INTERVALS = 3.5  # long enough to hear a master
@@ -40,7 +41,12 @@ def examine(config: AgentConfig, seconds: float) -> Facts:
     facts.links = tuple(_link(name, there) for name in names)
     own = own_addresses()
     facts.vips = tuple(
-        VipFacts(str(vip), router.interface, _here(str(vip), there, own, facts.agent))
+        VipFacts(
+            str(vip),
+            router.interface,
+            _here(str(vip), there, own, facts.agent),
+            virtual_mac="" if router.virtual_mac == "off" else virtual_mac(router.vrid, router.family),
+        )
         for router in config.virtual_router
         for vip in router.vips
     )

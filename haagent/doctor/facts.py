@@ -28,6 +28,8 @@ class HostFacts:
     clock_synchronised: bool | None = None  # None: the kernel does not say
     clock_jump: float = 0.0  # seconds that the wall clock moved against the monotonic one while we listened
     directories: tuple[DirectoryFacts, ...] = ()
+    virtual_macs: dict[str, str] = field(default_factory=dict)  # interfaces with a MAC of VRRP, not ours
+    macvlan: bool | None = None  # whether this kernel has it; None: not to be seen
     core_error: str | None = None
     core_ready: bool = True
 
@@ -90,6 +92,7 @@ class VipFacts:
     interface: str
     here: str = "no"  # or "ours" or "foreign"
     macs: tuple[str, ...] = ()  # who answered for it
+    virtual_mac: str = ""  # that it has by configuration
 
 
 @dataclass(slots=True)

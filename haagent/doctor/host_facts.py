@@ -13,9 +13,11 @@ from pathlib import Path
 from haagent.config import AgentConfig, check_against_host
 from haagent.control.client import AgentUnreachableError, ControlClient, RefusedError
 from haagent.doctor.facts import AgentFacts, DirectoryFacts, HostFacts
+from haagent.doctor.judge_lan import VIRTUAL_MACS
 from haagent.errors import ConfigError
 from haagent.host import Interface
 from haagent.realtime import KEPT, missing_capabilities
+from haagent.virtual_mac import TAG
 
 SYSCTLS = ("arp_ignore", "arp_announce", "rp_filter")
 ASK_SECONDS = 2.0
@@ -40,6 +42,8 @@ def host_facts(config: AgentConfig, interfaces: dict[str, Interface]) -> HostFac
         sysctls=_sysctls({router.interface for router in config.virtual_router}),
         sysctls_writable=not os.statvfs("/proc/sys").f_flag & _ST_RDONLY,
         clock_synchronised=_clock_synchronised(),
+        virtual_macs=_virtual_macs(interfaces),
+        macvlan=_macvlan(),
         directories=(_directory("state_dir", config.state_dir), _directory("run_dir", config.run_dir)),
     )
     if config.core is not None:
@@ -80,6 +84,26 @@ def _sysctls(interfaces: Iterable[str]) -> dict[str, str | None]:
     names = [f"net/ipv4/conf/{where}/{name}" for where in ("all", *interfaces) for name in SYSCTLS]
     names += [f"net/ipv6/conf/{where}/disable_ipv6" for where in interfaces]
     return {name: _read(Path("/proc/sys") / name) for name in ("net/ipv4/ip_nonlocal_bind", *names)}
+
+
+def _virtual_macs(interfaces: dict[str, Interface]) -> dict[str, str]:
+    """Who has a MAC of VRRP here, save our own agent."""
+    return {
+        name: interface.mac
+        for name, interface in interfaces.items()
+        if interface.mac.startswith(VIRTUAL_MACS) and interface.alias != TAG
+    }
+
+
+def _macvlan() -> bool | None:
+    """Built in or loaded (then it shows in /sys/module), or there to be loaded on demand."""
+    folder = Path("/lib/modules") / os.uname().release
+    if Path("/sys/module/macvlan").exists():
+        return True
+    if not folder.is_dir():
+        return None  # a container, say
+    lists = [_read(folder / name) or "" for name in ("modules.builtin", "modules.dep")]
+    return any("/macvlan.ko" in one for one in lists)
 
 
 def _read(path: Path) -> str | None:

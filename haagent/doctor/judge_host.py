@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from haagent.config import AgentConfig
 from haagent.doctor.facts import DirectoryFacts, Facts, HostFacts, LinkFacts
 from haagent.doctor.verdict import Verdict, fail, ok, warn
+from haagent.vrrp.pdu import virtual_mac
 
 NEEDED = ("CAP_NET_ADMIN", "CAP_NET_RAW")
 LOW_SPACE = 16 << 20  # bytes: thousands of records of the history
@@ -26,6 +27,7 @@ def host_verdicts(config: AgentConfig, facts: Facts) -> Iterator[Verdict]:
         yield _directory(directory)
     yield from _clock(host)
     yield from _sysctls(config, host, facts.links)
+    yield from _virtual_macs(config, host)
     if config.core is not None:
         yield _core(config.core.control, host)
 
@@ -106,6 +108,23 @@ def _wrong_sysctls(config: AgentConfig, host: HostFacts, links: tuple[LinkFacts,
         if has_ipv6 and host.sysctls.get(f"net/ipv6/conf/{link.name}/disable_ipv6") == "1":
             do = f"sysctl net.ipv6.conf.{link.name}.disable_ipv6=0"
             yield fail("sysctl", f"IPv6 is off on {link.name}, which has an IPv6 VIP", do)
+
+
+def _virtual_macs(config: AgentConfig, host: HostFacts) -> Iterator[Verdict]:
+    """A MAC has one owner, and answers for the VIPs that are on it alone."""
+    wanted = [router for router in config.virtual_router if router.virtual_mac != "off"]
+    for router in wanted:
+        mac = virtual_mac(router.vrid, router.family)
+        for name in [name for name, other in host.virtual_macs.items() if other == mac]:
+            do = f"stop keepalived, or remove what it has left: ip link del {name}"
+            yield fail("virtual-mac", f"{name} has the virtual MAC of {router.name} ({mac}) already", do)
+        ignore = int(host.sysctls.get("net/ipv4/conf/all/arp_ignore") or 0)
+        if router.family == 4 and ignore > 1:
+            do = "sysctl net.ipv4.conf.all.arp_ignore=1, which is strict enough"
+            yield fail("virtual-mac", f"arp_ignore of all is {ignore}: a /32 on a MAC alone is silent", do)
+    if wanted and host.macvlan is False:
+        do = "load the kernel module: modprobe macvlan, and name it in /etc/modules-load.d"
+        yield warn("virtual-mac", "this kernel has no macvlan, or has not loaded it yet", do)
 
 
 def _strongest(host: HostFacts, interface: str, name: str) -> int:

@@ -8,6 +8,7 @@ from haagent.doctor.heard import HeardAdvertisement
 from haagent.doctor.verdict import Verdict, fail, ok, warn
 
 SMALLEST_MTU = 1500
+VIRTUAL_MACS = ("00:00:5e:00:01:", "00:00:5e:00:02:")  # RFC 9568 section 7.3
 
 
 def lan_verdicts(config: AgentConfig, facts: Facts) -> Iterator[Verdict]:
@@ -147,7 +148,7 @@ def _mismatches(router: VirtualRouterConfig, advert: HeardAdvertisement) -> Iter
 def _vip(vip: VipFacts, facts: Facts) -> Verdict:
     link = next((link for link in facts.links if link.name == vip.interface), LinkFacts(vip.interface))
     masters = {advert.mac for advert in link.heard if vip.address in advert.addresses}
-    masters |= _peer_macs(facts.peer)
+    masters |= _peer_macs(facts.peer) | ({vip.virtual_mac} - {""})
     answers = [mac for mac in vip.macs if mac != link.mac]
     strangers = [mac for mac in answers if masters and mac not in masters]
     if vip.here == "foreign":
@@ -163,6 +164,12 @@ def _vip(vip: VipFacts, facts: Facts) -> Verdict:
         return fail(
             "vip", f"{vip.address} belongs to {', '.join(answers)}, which is no master that we hear", do
         )
+    if answers and vip.virtual_mac not in ("", answers[0]):
+        do = "set virtual_mac to the same on both nodes: clients keep a MAC in their tables"
+        return warn("vip", f"{vip.address} is answered for by {answers[0]}, not by {vip.virtual_mac}", do)
+    if answers and not vip.virtual_mac and answers[0].startswith(VIRTUAL_MACS):
+        do = "the peer has a virtual MAC: set virtual_mac here as well"
+        return warn("vip", f"{vip.address} is answered for by the virtual MAC {answers[0]}", do)
     owner = f"answered by the master {answers[0]}" if answers else "nobody else answers for it"
     return ok("vip", f"{vip.address}: {owner}")
 

@@ -88,6 +88,8 @@ def _instance(top: Statement, version: str, done: Converted) -> Iterator[_Router
         return
     values["vips"] = vips
     _dialect(top, version, values, done)
+    if values.pop("use_vmac", None) is None:
+        values.pop("virtual_mac", None)
     if not values["preempt"] or values.get("preempt_delay") == "0ms":
         values.pop("preempt_delay", None)
     if lists["unicast_peers"]:
@@ -120,8 +122,20 @@ def _statement(
         values["preempt"] = False
     elif keyword == "no_accept":
         values["accept"] = False
+    elif keyword in ("use_vmac", "vmac_xmit_base"):
+        _virtual_mac(one, values, done)
     else:
         _block(one, values, lists, done)
+
+
+def _virtual_mac(one: Statement, values: dict[str, toml.Value], done: Converted) -> None:
+    """keepalived's two words, in either order; without use_vmac the other one means nothing."""
+    has_mac = "virtual_mac" in values
+    values["virtual_mac"] = "vips" if has_mac or one.keyword == "vmac_xmit_base" else "on"
+    if one.keyword == "use_vmac":
+        values["use_vmac"] = True
+        if one.value:
+            _say(done, one, f"use_vmac {one.value}: haagent names the interface by itself")
 
 
 def _block(
@@ -239,6 +253,9 @@ def _unicast(top: Statement, peers: list[str], values: dict[str, toml.Value], do
         _say(done, top, f"unicast_peer: only those of IPv{family}, as the VIPs are, are carried over")
     if usable:
         values["unicast_peers"] = usable
+        if values.get("virtual_mac") == "on":
+            values["virtual_mac"] = "vips"
+            _say(done, top, "use_vmac: unicast advertisements leave from the interface's own MAC")
 
 
 def _sync_groups(tree: list[Statement], routers: list[_Router], done: Converted) -> None:

@@ -28,8 +28,6 @@ INSTEAD = {
     "notification_email_from": "not carried over: haagent sends no mail",
     "smtp_server": "not carried over: haagent sends no mail",
     "smtp_connect_timeout": "not carried over: haagent sends no mail",
-    "use_vmac": "not carried over: frames leave from the interface's own MAC",
-    "vmac_xmit_base": "not carried over: frames leave from the interface's own MAC",
     "use_ipvlan": "not carried over: frames leave from the interface's own MAC",
     "garp_master_delay": ANNOUNCE,
     "garp_master_repeat": ANNOUNCE,

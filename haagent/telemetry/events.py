@@ -30,6 +30,7 @@ class Event(StrEnum):
     RELOADED = "reloaded"
     RELOAD_REFUSED = "reload_refused"
     ADDRESS_CLEANED = "address_cleaned"
+    VIRTUAL_MAC_CLEANED = "virtual_mac_cleaned"
     RULES_PUT_BACK = "rules_put_back"
     RULES_NOT_CHECKED = "rules_not_checked"
     RULES_NOT_FLIPPED = "rules_not_flipped"

@@ -8,8 +8,8 @@ from collections.abc import Callable, Container
 from ipaddress import ip_address
 from typing import Protocol
 
-from haagent.netlink import AddressEvent, RouteSocket
-from haagent.pipe import RouterSetup
+from haagent.netlink import AddressEvent, LinkEvent, RouteSocket
+from haagent.pipe import MacvlanSetup, RouterSetup
 from haagent.vip.plan import Strategy, plan
 from haagent.vip.step import Observed, Op, PlanRole, Step, Vip
 from haagent.vrrp.socket import FrameSocket
@@ -41,7 +41,9 @@ class VipManager:
         alarm: Callable[[str], object],
     ) -> None:
         self._strategy = Strategy(setup.strategy)
-        self._index = setup.index
+        self._macvlan = setup.macvlan
+        self._raised = None if setup.macvlan is None else False
+        self._index = setup.macvlan.index if setup.macvlan is not None else setup.index
         self._rules = rules
         self._route = route
         self._frames = frames
@@ -64,9 +66,14 @@ class VipManager:
         return self._shown
 
     @property
+    def macvlan(self) -> MacvlanSetup | None:
+        """The interface with the virtual MAC."""
+        return self._macvlan
+
+    @property
     def owns(self) -> bool:
         """All VIPs are here and may be used."""
-        return self._shown and len(self._present) == len(self._messages)
+        return self._shown and self._raised is not False and len(self._present) == len(self._messages)
 
     def take(self) -> None:
         """Become the owner."""
@@ -80,6 +87,7 @@ class VipManager:
         """Release without knowing what the kernel holds: another process did the changes."""
         self._present = set(self._messages)
         self._shown = True
+        self._raised = None if self._macvlan is None else True
         self.release()
 
     def on_repair(self, *, done: bool) -> None:
@@ -139,9 +147,16 @@ class VipManager:
         self._present.discard(vip)
         return self._role is PlanRole.MASTER or self._strategy is Strategy.ON_BOTH
 
+    def on_link(self, event: LinkEvent) -> bool:
+        """The interface with the virtual MAC was set up or down; True when the owner has lost it."""
+        if self._macvlan is None or event.index != self._index:
+            return False
+        self._raised = event.up
+        return self._role is PlanRole.MASTER and not event.up
+
     def _carry_out(self, role: PlanRole) -> None:
         self._role = role
-        observed = Observed(frozenset(self._present), self._foreign, self._shown)
+        observed = Observed(frozenset(self._present), self._foreign, self._shown, self._raised)
         for step in plan(self._strategy, role, tuple(self._messages), observed):
             self._step(step)
 
@@ -154,8 +169,19 @@ class VipManager:
             self._shown = False
         elif step.op is Op.ANNOUNCE:
             self.announce()
+        elif step.op in (Op.RAISE, Op.LOWER):
+            self._set_link(up=step.op is Op.RAISE)
         elif step.vip is not None:
             self._change_address(step.op, step.vip)
+
+    def _set_link(self, *, up: bool) -> None:
+        macvlan = self._macvlan
+        assert macvlan is not None  # the plan has such a step for it alone
+        code = self._route.send(macvlan.up) if up else self._route.remove(macvlan.down)
+        if code == 0:
+            self._raised = up
+        else:
+            self._alarm(f"setting {macvlan.name} {'up' if up else 'down'} failed: {os.strerror(code)}")
 
     def _change_address(self, op: Op, vip: Vip) -> None:
         messages = self._messages[vip]

@@ -23,6 +23,8 @@ class Op(IntEnum):
     ADD_ADDRESS = 3
     REMOVE_ADDRESS = 4
     ANNOUNCE = 5
+    RAISE = 6  # the interface with the virtual MAC
+    LOWER = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class AddressSpec:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step; SHOW and HIDE are about all VIPs of the plan at once and have no VIP."""
+    """One step; only those on an address have a VIP, the others are about all VIPs of the plan."""
 
     op: Op
     vip: Vip | None = None
@@ -58,6 +60,7 @@ class Observed:
     present: frozenset[Vip]  # addresses that are configured
     foreign: frozenset[Vip]  # of these, the ones without our tag: never removed by us
     shown: bool  # traffic may pass: the lease lives and nothing is hidden
+    raised: bool | None = None  # whether the interface with the virtual MAC is up; None: there is none
 
 
 def address_spec(address: IPv4Address | IPv6Address) -> AddressSpec:

@@ -1,6 +1,6 @@
 """Sans-IO: the packets of one virtual router, built by scapy once per change and sent as bytes.
 
-Deviations from RFC 9568: frames leave from the interface's own MAC address, not from the virtual one (as
+Deviations from RFC 9568: unless `virtual_mac` is on, frames leave from the interface's own MAC address (as
 keepalived does by default; clients learn by gratuitous ARP). The addresses of an IPv4 virtual router may have
 IPv6 addresses beside them that no advertisement names; these are announced with the router flag clear.
 """

@@ -60,6 +60,11 @@ def encode(
     return header + body + (password or b"").ljust(PASSWORD_SIZE, b"\0")  # RFC 3768 section 5.3.10
 
 
+def virtual_mac(vrid: int, family: int) -> str:
+    """Section 7.3: of an IPv4 (4) or an IPv6 (6) virtual router."""
+    return f"00:00:5e:00:{1 if family == 4 else 2:02x}:{vrid:02x}"
+
+
 def pseudo_header(source: bytes, destination: bytes, length: int) -> bytes:
     """Of IPv4 as RFC 5798 section 5.2.8 was read, of IPv6 as RFC 8200 section 8.1 says."""
     if len(source) == 4:

@@ -18,22 +18,27 @@ class Kernel:
     present: set[Vip] = field(default_factory=set)
     foreign: set[Vip] = field(default_factory=set)
     shown: bool = False
+    raised: bool | None = None  # the virtual MAC; None: there is none
 
     def observe(self) -> Observed:
-        return Observed(frozenset(self.present), frozenset(self.foreign), self.shown)
+        return Observed(frozenset(self.present), frozenset(self.foreign), self.shown, self.raised)
 
     def carry_out(self, step: Step) -> None:
         if step.op in (Op.SHOW, Op.HIDE):
             self.shown = step.op is Op.SHOW
+        elif step.op in (Op.RAISE, Op.LOWER):
+            assert self.raised is (step.op is Op.LOWER)
+            self.raised = step.op is Op.RAISE
         elif step.op is Op.ADD_ADDRESS and step.vip is not None:
             assert step.vip not in self.present
+            assert self.raised is not False, "an IPv6 address on an interface that is down is not kept"
             self.present.add(step.vip)
         elif step.op is Op.REMOVE_ADDRESS and step.vip is not None:
             assert step.vip not in self.foreign
             self.present.remove(step.vip)
 
     def answers_for(self) -> set[Vip]:
-        return set(self.present) if self.shown else set()
+        return set(self.present) if self.shown and self.raised is not False else set()
 
 
 @st.composite
@@ -41,6 +46,11 @@ def kernels(draw: st.DrawFn) -> Kernel:
     present = draw(st.sets(st.sampled_from(VIPS)))
     foreign = draw(st.sets(st.sampled_from(sorted(present, key=str)))) if present else set()
     return Kernel(present, foreign, draw(st.booleans()))
+
+
+@st.composite
+def kernels_with_a_virtual_mac(draw: st.DrawFn) -> Kernel:
+    return Kernel(draw(st.sets(st.sampled_from(VIPS))), set(), draw(st.booleans()), draw(st.booleans()))
 
 
 strategies = st.sampled_from(Strategy)
@@ -64,6 +74,18 @@ def test_an_interrupted_plan_made_again_ends_in_the_right_state(
         assert kernel.answers_for() == set()
         kept = set(VIPS) if (strategy, role) == (Strategy.ON_BOTH, PlanRole.BACKUP) else kernel.foreign
         assert kernel.present == kept
+
+
+@given(role=roles, kernel=kernels_with_a_virtual_mac(), interruptions=st.lists(st.integers(0, 4), max_size=4))
+def test_a_virtual_mac_is_up_with_the_master_alone_however_often_the_plan_is_interrupted(
+    role: PlanRole, kernel: Kernel, interruptions: list[int]
+) -> None:
+    for after in [*interruptions, None]:
+        for step in plan(Strategy.ON_MASTER, role, VIPS, kernel.observe())[:after]:
+            kernel.carry_out(step)
+    assert kernel.raised is (role is PlanRole.MASTER)
+    assert kernel.answers_for() == (set(VIPS) if role is PlanRole.MASTER else set())
+    assert kernel.present == kernel.answers_for()
 
 
 @given(strategy=strategies, role=roles, kernel=kernels())

@@ -35,6 +35,7 @@ vips = {vips}
 strategy = "{strategy}"
 lease = "{lease}"
 rules = "{rules}"
+{more}
 [peer]
 local = "{local}"
 address = "{peer}"
@@ -136,6 +137,7 @@ class Pair:
                 "strategy": "on-master",
                 "lease": "90ms",
                 "rules": "nftables",
+                "more": "",
                 "priority": priority,
                 "vips": json.dumps([VIP, VIP6]),
                 "local": address(name, "sync"),

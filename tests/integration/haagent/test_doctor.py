@@ -132,6 +132,7 @@ def test_a_peer_without_agent_with_another_key_or_with_our_name_is_found(pair: P
     pair.a.start_core()
     pair.a.start()
     pair.until(lambda: pair.a.role() == "MASTER", 10)
+    pair.until(lambda: pair.a.history()[-1]["phases"]["core_told_ms"] is not None, 10)
     good, before = pair.b.config.read_text(), pair.a.history()
     found = diagnose(pair.b.host, pair.b.config)
     assert "is node a, MASTER, and has our key" in found.find("peer", "ok")

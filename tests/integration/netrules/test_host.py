@@ -144,7 +144,7 @@ def test_a_sysctl_that_somebody_set_back_is_told_and_the_earlier_value_comes_bac
     apply(ruleset, state_dir=tmp_path)
     NONLOCAL["ipv4"].write_text("0")
     assert problems(ruleset, tmp_path) == [
-        "missing: set to 1: net/ipv4/ip_nonlocal_bind (somebody has set it back)"
+        "missing: set net/ipv4/ip_nonlocal_bind to 1 (somebody has set it back)"
     ]
     apply(ruleset, state_dir=tmp_path)
     remove(state_dir=tmp_path)

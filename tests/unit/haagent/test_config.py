@@ -106,6 +106,16 @@ def test_a_good_file_becomes_typed_values_with_defaults() -> None:
             "allow: only the unicast_peers are listened to anyway",
         ),
         ("priority = 254", 'accept = false\nrules = "iptables"', "accept: false is there for rules"),
+        (
+            "priority = 254",
+            'virtual_mac = "on"\nstrategy = "on-both"',
+            "virtual_mac: 'on' is there for",
+        ),
+        (
+            "priority = 254",
+            'virtual_mac = "on"\nunicast_peers = ["10.0.0.2"]',
+            "virtual_mac: 'on': unicast leaves from the interface's own MAC",
+        ),
         ("priority = 254", "min_ttl = 64", "min_ttl: 64: only unicast_peers may be farther"),
         ("priority = 254", 'source = "10.88.0.11"', "source: only advertisements to unicast_peers"),
         ("10.88.0.100", "10.88.0", r"vips\[0\]: '10.88.0' does not appear to be"),
@@ -238,7 +248,7 @@ def test_durations(text: str | float, seconds: float) -> None:
 
 def test_the_node_gets_the_values_that_it_needs() -> None:
     config = load(GOOD.replace("priority = 254", 'lease = "off"'))
-    made = node_settings(config, {"sip": IPv4Address("10.88.0.11")}, b"key")
+    made = node_settings(config, {"sip": IPv4Address("10.88.0.11")}, b"key", {})
     assert (made.routers[0].lease, made.routers[0].address) == (None, int(IPv4Address("10.88.0.11")))
     assert made.peer is not None
     assert (made.peer.hello, made.has_core) == (None, False)

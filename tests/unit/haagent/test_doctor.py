@@ -1,5 +1,7 @@
 """The doctor's judgement of facts that no test can make for real, and what it reads of others' packets."""
 
+from dataclasses import replace
+
 import pytest
 
 from haagent.config import load
@@ -78,6 +80,41 @@ def test_the_peers_own_addresses_tell_it_from_a_stranger() -> None:
     facts.peer.addresses = ("10.88.0.99",)
     found = of(list(lan_verdicts(CONFIG, facts)), "vrid")
     assert found == [(Level.FAIL, "VRID 51 on eth0 is advertised by 10.88.0.12, which is not the peer")]
+
+
+VIRTUAL = "00:00:5e:00:01:33"
+
+
+@pytest.mark.parametrize(
+    ("configured", "answered", "level"),
+    [
+        (VIRTUAL, VIRTUAL, Level.OK),
+        (VIRTUAL, MASTER.mac, Level.WARN),
+        ("", VIRTUAL, Level.WARN),
+        (VIRTUAL, "02:00:00:00:00:09", Level.FAIL),
+    ],
+)
+def test_a_vip_is_answered_for_by_the_mac_that_it_has_by_configuration(
+    configured: str, answered: str, level: Level
+) -> None:
+    sender = MASTER if configured else replace(MASTER, mac=VIRTUAL)
+    facts = healthy()
+    facts.links = (LinkFacts("eth0", mac="02:00:00:00:00:02", heard=[sender]),)
+    facts.vips = (VipFacts("10.88.0.100", "eth0", macs=(answered,), virtual_mac=configured),)
+    assert [found for found, _ in of(list(lan_verdicts(CONFIG, facts)), "vip")] == [level]
+
+
+def test_what_would_stop_a_virtual_mac_is_named() -> None:
+    config = load(GOOD.replace("vrid = 51", 'vrid = 51\nvirtual_mac = "on"'))
+    facts = healthy(
+        virtual_macs={"vrrp.51": VIRTUAL, "vrrp.52": "00:00:5e:00:01:34"},
+        sysctls={"net/ipv4/conf/all/arp_ignore": "2"},
+        macvlan=False,
+    )
+    found = of(list(host_verdicts(config, facts)), "virtual-mac")
+    assert [level for level, _ in found] == [Level.FAIL, Level.FAIL, Level.WARN]
+    assert found[0][1] == f"vrrp.51 has the virtual MAC of sip ({VIRTUAL}) already"
+    assert of(list(host_verdicts(CONFIG, facts)), "virtual-mac") == []
 
 
 def test_the_files_of_a_pair_must_agree_and_mirror_each_other() -> None:

@@ -135,6 +135,26 @@ def test_no_accept_is_carried_over_and_a_source_of_multicast_is_said_to_be_left_
     assert said(converted, line_of(text, "no_accept")) == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("use_vmac", "on"),
+        ("use_vmac vrrp.51\n    vmac_xmit_base", "vips"),
+        ("vmac_xmit_base\n    use_vmac", "vips"),
+        ("vmac_xmit_base", "off"),
+    ],
+)
+def test_a_virtual_mac_is_carried_over(words: str, wanted: str) -> None:
+    text = SIP.replace("    virtual_router_id", f"    {words}\n    virtual_router_id")
+    unicast = load(done(text).text).virtual_router[0]
+    assert unicast.virtual_mac in ("vips", "off"), "the kernel sends unicast from the interface's own MAC"
+    text = text.replace("    unicast_src_ip 192.0.2.11\n    unicast_peer { 192.0.2.12 }\n", "")
+    converted = done(text)
+    assert load(converted.text).virtual_router[0].virtual_mac == wanted
+    named = said(converted, line_of(text, "use_vmac")) if "use_vmac" in words else ""
+    assert ("names the interface by itself" in named) is ("vrrp.51" in words)
+
+
 def test_checks_are_carried_over_or_said_to_be_missing() -> None:
     converted = done(SIP)
     if "check" not in AgentConfig.__struct_fields__:
