@@ -166,7 +166,7 @@ class SipCore:
             self._transactions.take_over(now)
             self._feed_queue(now)
         else:
-            self._dialogs.stand_by(old_epoch, now)
+            self._dialogs.stand_by(now)
             self._transactions.stand_by(old_epoch, now)
             self.layer.silence()
         for follower in self.followers:

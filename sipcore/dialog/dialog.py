@@ -91,8 +91,8 @@ class Dialog:
     """A call: the caller's side and one leg per called party; `state` is that of the leg that is furthest."""
 
     __slots__ = (
-        "answered_at", "branch", "contact", "cseq", "due", "expires_at", "from_tag", "from_uri", "hop",
-        "invite_cseq", "key", "legs", "more", "route_set", "started_at", "state", "to_uri",
+        "answered_at", "branch", "change", "contact", "cseq", "due", "epoch", "expires_at", "from_tag",
+        "from_uri", "hop", "invite_cseq", "key", "legs", "more", "route_set", "started_at", "state", "to_uri",
     )  # fmt: skip
 
     def __init__(self, key: bytes, from_tag: bytes, started_at: float, expires_at: float) -> None:
@@ -113,6 +113,8 @@ class Dialog:
         self.legs: tuple[Leg, ...] = ()
         self.due = 0  # the second in which it is looked at (Deadlines)
         self.more: More | None = None
+        self.epoch = 0  # in which it was changed last
+        self.change = 0  # how often it was changed
 
     @property
     def call_id(self) -> bytes:

@@ -1,16 +1,18 @@
 """Sans-IO: dialog records on the replication channel: packed, applied, held by the standby, taken over.
 
-Merge rule: the higher epoch wins; within one epoch a dialog's state only grows; a delete beats older updates.
+Merge rule: a dialog's state only grows; of one state the version (epoch, number of the change) decides; a
+delete beats older versions. Any two nodes choose the same one, in whatever order they hear of them.
 """
 
 from collections import Counter
 
 import msgspec
 
-from sipcore.dialog.dialog import DELETED
+from sipcore.dialog.dialog import DELETED, Dialog
 from sipcore.dialog.table import DialogTable
 from sipcore.dialog.wire import WireDialog, from_wire, to_wire
 from sipcore.replication.capability import Kind
+from sipcore.replication.digest import Stamps, stamp_of
 from sipcore.replication.held import Held
 from sipcore.role import RoleGate
 
@@ -24,7 +26,8 @@ class DialogReplica:
     def __init__(self, gate: RoleGate, table: DialogTable) -> None:
         self._gate = gate
         self._table = table
-        self._held: dict[bytes, Held] = {}
+        self._held: dict[bytes, Held[tuple[int, int, int]]] = {}
+        self.stamps = Stamps()
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(WireDialog).decode
 
@@ -41,31 +44,55 @@ class DialogReplica:
             return self._encode(self._aged(held, now))
         return None
 
+    def changed(self, key: bytes, epoch: int) -> None:
+        """The next version of a dialog of this node; one that has begun anew comes after its own end."""
+        dialog = self._table.dialogs.get(key)
+        if dialog is not None and self._table.is_replicated(dialog):
+            dialog.epoch = epoch
+            dialog.change = max(dialog.change, self._table.ended.version(key)[1]) + 1
+            self.stamps.put(key, _stamp(key, dialog_rank(dialog)))
+        elif key not in self._held:
+            self.stamps.drop(key)
+
+    def ended(self, key: bytes) -> int:
+        """The epoch in which it has ended, -1 when it has not."""
+        return self._table.ended.epoch(key)
+
     def apply(self, key: bytes, payload: bytes, epoch: int, now: float) -> bool:
-        """Keep the peer's record; a MASTER takes in what has come further elsewhere."""
+        """Keep the peer's record if it is the newer one; a MASTER goes on with it."""
         wire = self._decode(payload)
-        rank = (epoch, int(wire.state))
-        if epoch < self._table.ended.epoch(key):  # within one epoch the log keeps the order
+        rank = (int(wire.state), wire.epoch or epoch, wire.change)
+        if self._is_over(key, rank, ordered=not wire.change):
             return False
-        if self._gate.is_master:
-            mine = self._table.dialogs.get(key)
-            if mine is not None and mine.state >= wire.state:
-                return False
-            self._table.adopt(from_wire(wire, now), now)
-            return True
+        mine = self._table.dialogs.get(key)
         held = self._held.get(key)
-        if held is not None and held.rank > rank:
+        if self._gate.is_master:
+            if mine is not None and dialog_rank(mine) >= rank:
+                return False
+            dialog = from_wire(wire, now)
+            _, dialog.epoch, dialog.change = rank
+            self._table.adopt(dialog, now)
+        elif held is not None and held.rank > rank:
             return False
-        self._held[key] = Held(rank, payload, now)
+        else:
+            self._held[key] = Held(rank, payload, now)
+        self.stamps.put(key, _stamp(key, rank))
         return True
+
+    def _is_over(self, key: bytes, rank: tuple[int, int, int], *, ordered: bool) -> bool:
+        """Whether it has ended after this version; an older node numbers none, but keeps the order."""
+        over = self._table.ended.version(key)
+        return rank[1] < over[0] if ordered else rank[1:] <= over
 
     def delete(self, key: bytes, epoch: int, now: float) -> bool:
         """The dialog is over at the peer."""
         held = self._held.get(key)
-        if held is not None and held.rank[0] > epoch:
-            return False
-        self._table.ended.add(key, epoch, now)
         dialog = self._table.dialogs.get(key)
+        rank = held.rank if held is not None else dialog_rank(dialog) if dialog is not None else (0, 0, 0)
+        if rank[1] > epoch:
+            return False
+        self._table.ended.add(key, epoch, now, rank[2] + 1)
+        self.stamps.drop(key)
         if dialog is not None:
             self._table.forget(dialog)
         return self._held.pop(key, None) is not None or dialog is not None
@@ -82,12 +109,11 @@ class DialogReplica:
         for record in held.values():
             self._table.adopt(from_wire(self._aged(record, now), now), now)
 
-    def stand_by(self, epoch: int, now: float) -> None:
-        """This node is BACKUP: hold what it led (in `epoch`), packed."""
+    def stand_by(self, now: float) -> None:
+        """This node is BACKUP: hold what it led, packed."""
         for key, dialog in list(self._table.dialogs.items()):
             if self._table.is_replicated(dialog):
-                rank = (epoch, int(dialog.state))
-                self._held[key] = Held(rank, self._encode(to_wire(dialog, now)), now)
+                self._held[key] = Held(dialog_rank(dialog), self._encode(to_wire(dialog, now)), now)
             self._table.forget(dialog)
 
     def rows(self, now: float) -> list[dict[str, object]]:
@@ -108,7 +134,17 @@ class DialogReplica:
                     sizes.setdefault(name, Counter())[value] += 1
         return {name: dict(counts) for name, counts in sizes.items()}
 
-    def _aged(self, held: Held, now: float) -> WireDialog:
+    def _aged(self, held: Held[tuple[int, int, int]], now: float) -> WireDialog:
         wire = self._decode(held.payload)
         wire.grow_old(now - held.at)
+        _, wire.epoch, wire.change = held.rank
         return wire
+
+
+def dialog_rank(dialog: Dialog) -> tuple[int, int, int]:
+    """The greater one of two versions of a dialog wins."""
+    return int(dialog.state), dialog.epoch, dialog.change
+
+
+def _stamp(key: bytes, rank: tuple[int, int, int]) -> int:
+    return stamp_of(b"%b %d %d %d" % (key, *rank))

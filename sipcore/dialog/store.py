@@ -32,6 +32,7 @@ from sipcore.transport.layer import Hop
 SPREAD = 5.0  # seconds over which a new master spreads what is overdue
 MAX_SESSION = 86_400  # seconds
 BYE_GUARD = 64.0  # seconds after which a BYE needs no answer any more
+REMEMBERED = 900.0  # seconds for which it is known that a dialog has ended: how long nodes may be apart
 
 
 class StateChange(NamedTuple):
@@ -67,7 +68,7 @@ class DialogStore:
         self.states = dict.fromkeys(State, 0)  # how many dialogs are in each
         self.ends = dict.fromkeys(EndReason, 0)  # how many have ended, by reason
         self.refused = 0  # INVITEs for which there was no room, or with too much in them
-        self.ended = Tombstones()
+        self.ended = Tombstones(REMEMBERED)
         self._journal = journal
 
     def __len__(self) -> int:
@@ -140,7 +141,7 @@ class DialogStore:
         if dialog.state is not DELETED:
             self._leave(dialog, reason, now, status)
         if replicated:
-            self.ended.add(dialog.key, self._journal.gate.epoch, now)
+            self.ended.add(dialog.key, self._journal.gate.epoch, now, dialog.change + 1)
             self.touch(dialog, deleted=True)
         self.forget(dialog)
 

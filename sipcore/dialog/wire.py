@@ -9,6 +9,7 @@ from sipcore.dialog.dialog import Dialog, EndReason, Leg, More, State, dialog_ke
 from sipcore.dialog.settings import Accounting, Side
 from sipcore.transport.layer import Hop
 
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 Seconds = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
 
 
@@ -57,6 +58,8 @@ class WireDialog(msgspec.Struct, array_like=True, gc=False):
     branch: bytes = b""
     more: WireMore | None = None
     invite_cseq: int = 0
+    epoch: Count = 0  # with `change` its version; 0: from an older node
+    change: Count = 0
 
     def grow_old(self, seconds: float) -> None:
         """Time has passed since it was packed."""
@@ -88,6 +91,8 @@ def to_wire(dialog: Dialog, now: float) -> WireDialog:
         branch=dialog.branch,
         more=None if dialog.more is None else _more_to_wire(dialog.more, now),
         invite_cseq=dialog.invite_cseq,
+        epoch=dialog.epoch,
+        change=dialog.change,
     )
 
 
@@ -107,6 +112,8 @@ def from_wire(wire: WireDialog, now: float) -> Dialog:
     dialog.branch = wire.branch
     dialog.legs = tuple(_leg_from_wire(leg) for leg in wire.legs)
     dialog.more = None if wire.more is None else _more_from_wire(wire.more, now)
+    dialog.epoch = wire.epoch
+    dialog.change = wire.change
     return dialog
 
 

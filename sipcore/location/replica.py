@@ -7,8 +7,10 @@ import msgspec
 from sipcore.location.binding import Binding
 from sipcore.location.table import LocationTable
 from sipcore.replication.capability import Kind
+from sipcore.replication.digest import Stamps, stamp_of
 from sipcore.transport.layer import Hop
 
+_MASK = 2**64 - 1
 Seconds = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
 
 
@@ -46,6 +48,7 @@ class LocationReplica:
 
     def __init__(self, table: LocationTable) -> None:
         self._table = table
+        self.stamps = Stamps()
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(list[WireBinding]).decode
 
@@ -56,17 +59,40 @@ class LocationReplica:
             return None
         return self._encode([_to_wire(binding, now) for binding in record.bindings.values()])
 
+    def changed(self, key: bytes, epoch: int) -> None:
+        """The bindings have their versions: only the stamp is to be made anew."""
+        record = self._table.record(key)
+        if record is None or not record.bindings:
+            self.stamps.drop(key)
+        else:
+            self.stamps.put(key, sum(_stamp(key, binding) for binding in record.bindings.values()) & _MASK)
+
+    def ended(self, key: bytes) -> int:
+        """Not known: the tombstones are in the record."""
+        return -1
+
     def apply(self, key: bytes, payload: bytes, epoch: int, now: float) -> bool:
         """Merge a peer's bindings of this AOR."""
-        return self._table.merge(key, [_from_wire(wire, now) for wire in self._decode(payload)], now)
+        if not self._table.merge(key, [_from_wire(wire, now) for wire in self._decode(payload)], now):
+            return False
+        self.changed(key, epoch)
+        return True
 
     def delete(self, key: bytes, epoch: int, now: float) -> bool:
         """Drop what has ended."""
-        return self._table.record(key) is not None and self._table.merge(key, (), now)
+        if self._table.record(key) is None or not self._table.merge(key, (), now):
+            return False
+        self.changed(key, epoch)
+        return True
 
     def keys(self) -> list[bytes]:
         """All AORs."""
         return list(self._table.aors())
+
+
+def _stamp(aor: bytes, b: Binding) -> int:
+    epoch, version, cseq, call_id, removed = b.rank
+    return stamp_of(b"%b %b %d %d %d %d %b" % (aor, b.key, epoch, version, cseq, removed, call_id))
 
 
 def _to_wire(b: Binding, now: float) -> WireBinding:

@@ -159,6 +159,8 @@ class LocationTable:
             key = binding.key
             given.add(key)
             mine = record.bindings.get(key)
+            if mine is None and self.gate.is_master and binding.expires_at <= now:
+                continue  # it has ended here already
             if mine is None or binding.rank > mine.rank:
                 self._put(aor, record, key, binding)
                 changed = True

@@ -1,9 +1,11 @@
 """Sans-IO: what an owner of data tells replication: how its records are packed, applied and listed."""
 
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
+
+from sipcore.replication.digest import Stamps
 
 
 class Kind(IntEnum):
@@ -43,9 +45,30 @@ class Capability(Protocol):
         """All keys for a snapshot, also those of tombstones (`pack` gives None for them)."""
 
 
+@runtime_checkable
+class Digested(Protocol):
+    """A capability whose records live long enough to be compared between the nodes.
+
+    `stamps` has the version of each record, kept up to date by `changed`, `apply` and `delete`: two nodes
+    that have told each other everything have equal ones.
+    """
+
+    stamps: Stamps
+
+    def changed(self, key: bytes, epoch: int) -> None:
+        """This node has changed the record, in this epoch: give it its next version, or forget its stamp.
+
+        Called once per batch, before `pack`.
+        """
+
+    def ended(self, key: bytes) -> int:
+        """The epoch in which the record was deleted; -1 when that is not known."""
+
+
 class Record(msgspec.Struct, array_like=True, gc=False):
-    """One change on the wire; `payload` None is a delete."""
+    """One change on the wire; `payload` None is a delete, in `epoch` or (-1) in that of the batch."""
 
     kind: int
     key: bytes
     payload: bytes | None = None
+    epoch: int = -1

@@ -6,8 +6,9 @@ import socket
 from typing import Protocol
 
 from sipcore.errors import ReplicationError
+from sipcore.replication.events import Event
 from sipcore.replication.handshake import NONCE_SIZE
-from sipcore.replication.session import Event, LocalNode, ReplicationSession
+from sipcore.replication.session import LocalNode, ReplicationSession
 
 WRITE_HIGH = 256 * 1024  # bytes in the transport at which the log waits in the backlog
 

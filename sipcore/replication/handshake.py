@@ -18,7 +18,7 @@ from struct import Struct
 from sipcore.errors import ReplicationError
 
 MAGIC = b"SIPREP"
-VERSION = 1  # the newest that this node speaks
+VERSION = 2  # the newest that this node speaks: 2 compares what the nodes hold
 OLDEST = 1  # the oldest
 NONCE_SIZE = 32
 MIN_KEY_SIZE = 16
@@ -50,12 +50,15 @@ class SessionKeys:
 class Handshake:
     """One side of the challenge: `output` is to be written, `feed` returns the keys once both have proved."""
 
-    def __init__(self, key: bytes, nonce: bytes, *, dialer: bool) -> None:
+    def __init__(
+        self, key: bytes, nonce: bytes, *, dialer: bool, versions: tuple[int, int] = (OLDEST, VERSION)
+    ) -> None:
         if len(key) < MIN_KEY_SIZE:
             raise ReplicationError(f"key of {len(key)} bytes is shorter than {MIN_KEY_SIZE}")
         self._key = key
         self._dialer = dialer
-        self._hello = _HELLO.pack(MAGIC, OLDEST, VERSION, nonce)
+        self._versions = versions
+        self._hello = _HELLO.pack(MAGIC, *versions, nonce)
         self._peer_hello = b""
         self._version = 0
         self._buffer = b""
@@ -84,11 +87,11 @@ class Handshake:
     def _on_hello(self) -> None:
         hello, self._buffer = self._buffer[: _HELLO.size], self._buffer[_HELLO.size :]
         _, oldest, newest, nonce = _HELLO.unpack(hello)
-        self._version = min(newest, VERSION)
-        if self._version < max(oldest, OLDEST):
-            self._refuse(
-                Refusal.VERSION, f"peer speaks version {oldest}..{newest}, this node {OLDEST}..{VERSION}"
-            )
+        my_oldest, my_newest = self._versions
+        self._version = min(newest, my_newest)
+        if self._version < max(oldest, my_oldest):
+            reason = f"peer speaks version {oldest}..{newest}, this node {my_oldest}..{my_newest}"
+            self._refuse(Refusal.VERSION, reason)
         if nonce == self._hello[-NONCE_SIZE:]:
             raise ReplicationError("peer sent our own nonce back")
         self._peer_hello = hello

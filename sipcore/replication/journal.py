@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from sipcore.replication.capability import Capability, Kind, Record
+from sipcore.replication.capability import Capability, Digested, Kind, Record
 from sipcore.role import RoleGate
 
 MAX_BATCH = 512 * 1024  # bytes of records after which a batch is closed and the next one begins
@@ -45,6 +45,7 @@ class Journal:
         self.incarnation = incarnation
         self.backlog_bytes = backlog_bytes
         self.capabilities: dict[Kind, Capability] = {}
+        self.digested: dict[Kind, Digested] = {}  # those of them that are compared
         for capability in capabilities:
             self.register(capability)
         self.sequence = 0  # of the last flushed record
@@ -59,6 +60,8 @@ class Journal:
     def register(self, capability: Capability) -> None:
         """Keep changes of this capability's kind from now on."""
         self.capabilities[capability.kind] = capability
+        if isinstance(capability, Digested):
+            self.digested[capability.kind] = capability
 
     def touch(self, kind: Kind, key: bytes) -> None:
         """Say that a record was changed, made or deleted here (never for what came from a peer)."""
@@ -66,6 +69,14 @@ class Journal:
         if kind in self.capabilities and change not in self._dirty:
             self._dirty.add(change)
             self._order.append(change)
+
+    def record(self, kind: Kind, key: bytes, now: float) -> Record:
+        """A record as it is now, or that there is none, for a snapshot or a repair."""
+        payload = self.capabilities[kind].pack(key, now)
+        if payload is not None and len(payload) <= MAX_RECORD:
+            return Record(kind, key, payload)
+        digested = self.digested.get(kind)
+        return Record(kind, key, None, digested.ended(key) if digested is not None else -1)
 
     def flush(self, now: float) -> tuple[int, bytes] | None:
         """Pack what was touched; returns (last sequence, payload), None when nothing is left to pack.
@@ -99,6 +110,8 @@ class Journal:
         while self._order and size < MAX_BATCH:
             kind, key = change = self._order.popleft()
             self._dirty.discard(change)
+            if kind in self.digested:
+                self.digested[kind].changed(key, self.gate.epoch)
             payload = self.capabilities[kind].pack(key, now)
             if payload is not None and len(payload) > MAX_RECORD:
                 self.oversized += 1

@@ -15,19 +15,10 @@ import tenacity
 
 from sipcore.errors import ConfigError, ReplicationError
 from sipcore.replication.connection import Connection
+from sipcore.replication.events import Acked, Event, NewerMaster, PeerRole, PeerSynced, PeerUp, Synced
 from sipcore.replication.journal import Journal
 from sipcore.replication.semi_sync import HoldQueue, SemiSync
-from sipcore.replication.session import (
-    Acked,
-    Event,
-    LocalNode,
-    NewerMaster,
-    PeerRole,
-    PeerSynced,
-    PeerUp,
-    Synced,
-    Timing,
-)
+from sipcore.replication.session import LocalNode, Timing
 from sipcore.replication.status import session_status
 
 log = structlog.get_logger(__name__)

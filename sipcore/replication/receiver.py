@@ -1,6 +1,6 @@
 """Sans-IO: takes a peer's log: order, gaps, the snapshot; applies records through their capabilities."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -34,6 +34,7 @@ class Counters:
     stale: int = 0  # what is here was newer
     rejected: int = 0  # the capability could not read it
     unknown: int = 0  # of a kind that nobody here owns
+    unknown_frames: int = 0  # of a newer version
     duplicates: int = 0  # batches that were here already
 
 
@@ -76,7 +77,7 @@ class Receiver:
         if batch.first != self._sequence + 1:
             self._position.sequence = None
             raise ReplicationError(f"gap: batch begins at {batch.first}, {self._sequence + 1} is next")
-        self._apply(batch, now - batch.age)
+        self.apply(batch.records, batch.epoch, now - batch.age)
         self._sequence = last
         if not self._snapshot:
             self._position.sequence = last
@@ -86,7 +87,7 @@ class Receiver:
         """Records of the snapshot."""
         if not self._snapshot:
             raise ReplicationError("a chunk outside of a snapshot")
-        self._apply(batch, now)
+        self.apply(batch.records, batch.epoch, now)
         self._chunks += 1
         self.keys_done += len(batch.records)
 
@@ -114,14 +115,15 @@ class Receiver:
         start = self._start
         self.synced = start is not None and not self._snapshot and self._sequence >= start.target
 
-    def _apply(self, batch: Batch, now: float) -> None:
-        for record in batch.records:
+    def apply(self, records: Iterable[Record], epoch: int, now: float) -> None:
+        """Merge records, those of a repair too; `epoch` is that of the deletes that name none."""
+        for record in records:
             capability = self._capabilities.get(record.kind)
             if capability is None:
                 self.counters.unknown += 1
                 continue
             try:
-                self._apply_one(capability, record, batch.epoch, now)
+                self._apply_one(capability, record, epoch, now)
             except (msgspec.MsgspecError, SipcoreError, ValueError):
                 self.counters.rejected += 1  # one bad record must not stop the rest of the log
 
@@ -129,7 +131,7 @@ class Receiver:
         counters = self.counters
         if record.payload is None:
             counters.deleted += 1
-            done = capability.delete(record.key, epoch, now)
+            done = capability.delete(record.key, record.epoch if record.epoch >= 0 else epoch, now)
         else:
             counters.applied += 1
             done = capability.apply(record.key, record.payload, epoch, now)

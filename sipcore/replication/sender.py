@@ -84,6 +84,12 @@ class Sender:
             return FrameType.START, (encode(start),)
         return self._chunk(now)
 
+    @property
+    def caught_up(self) -> bool:
+        """Whether all there is has been sent, so that what is said now is true of all of it."""
+        done = self._start is None and self._snapshot is None and not self._end_due
+        return self.started and done and self._cursor > self.journal.sequence
+
     def lag(self, now: float) -> tuple[int, float, int]:
         """(events, seconds, bytes) that the peer has not acknowledged."""
         oldest = self._sent[0] if self._sent else self.journal.entry(self._cursor)
@@ -100,7 +106,7 @@ class Sender:
         return self._snapshot.done / max(self._snapshot.total, 1)
 
     def _begin_snapshot(self) -> None:
-        self._snapshot = Snapshot(self.journal.capabilities.values())
+        self._snapshot = Snapshot(self.journal)
         self.snapshots += 1
         self.synced = False
         self._round += 1

@@ -2,21 +2,30 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 from sipcore.errors import ReplicationError
+from sipcore.replication.compare import Authority, Follower, Parts
+from sipcore.replication.events import Acked, Event, NewerMaster, PeerRole, PeerSynced, PeerUp, Synced
 from sipcore.replication.frame import FrameReader, FrameType, FrameWriter
-from sipcore.replication.handshake import Handshake, SessionKeys
+from sipcore.replication.handshake import OLDEST, VERSION, Handshake, SessionKeys
 from sipcore.replication.journal import Journal
 from sipcore.replication.receiver import Counters, Position, Receiver
 from sipcore.replication.sender import Sender
 from sipcore.replication.wire import (
     Ack,
+    Ask,
+    Compared,
+    Digest,
+    Exchange,
     Heartbeat,
     Intro,
+    Keys,
     Refuse,
     Resume,
     Start,
+    Sums,
     decode,
     decode_batch,
     encode,
@@ -24,52 +33,7 @@ from sipcore.replication.wire import (
 from sipcore.role import Role
 
 MAX_NAME = 64  # characters of a node's name
-
-
-@dataclass(slots=True)
-class PeerUp:
-    """The peer has proved itself and said its name."""
-
-    node: str
-
-
-@dataclass(slots=True)
-class PeerRole:
-    """The peer's role or epoch changed."""
-
-    role: Role
-    epoch: int
-
-
-@dataclass(slots=True)
-class NewerMaster:
-    """The peer is MASTER with an epoch above ours while this node is MASTER too."""
-
-    epoch: int
-
-
-@dataclass(slots=True)
-class Synced:
-    """This node holds all that the peer had (or no more: a new snapshot began)."""
-
-    synced: bool
-
-
-@dataclass(slots=True)
-class PeerSynced:
-    """The peer holds all that this node had (or no more)."""
-
-    synced: bool
-
-
-@dataclass(slots=True)
-class Acked:
-    """The peer has applied this node's log up to `sequence`."""
-
-    sequence: int
-
-
-Event = PeerUp | PeerRole | NewerMaster | Synced | PeerSynced | Acked
+COMPARES = 2  # the first version that does
 
 
 @dataclass(slots=True)
@@ -91,6 +55,7 @@ class LocalNode:
     timing: Timing = field(default_factory=Timing)
     positions: dict[str, Position] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
+    versions: tuple[int, int] = (OLDEST, VERSION)  # of the protocol: the oldest, the newest
 
 
 class ReplicationSession:
@@ -108,9 +73,12 @@ class ReplicationSession:
         self.peer_sequence = 0
         self.sender = Sender(local.journal)
         self.receiver: Receiver | None = None
+        self.version = 0  # of the protocol, agreed on with the peer
+        self.authority = Authority(local.journal, now)
+        self.follower = Follower(local.journal)
         self.heard = now
         self._until = now + local.timing.handshake
-        self._handshake = Handshake(local.key, nonce, dialer=dialer)
+        self._handshake = Handshake(local.key, nonce, dialer=dialer, versions=local.versions)
         self._reader: FrameReader | None = None
         self._writer: FrameWriter | None = None
         self._control: list[bytes] = []
@@ -138,8 +106,12 @@ class ReplicationSession:
         assert self._reader is not None
         for kind, body in self._reader.feed(data):
             if self.peer is None and kind not in (FrameType.INTRO, FrameType.REFUSE):
-                raise ReplicationError(f"{kind.name} before the intro")
-            self._ON[kind](self, body, now)
+                raise ReplicationError(f"frame of type {kind} before the intro")
+            understand = self._ON.get(kind)
+            if understand is None:
+                self.local.counters.unknown_frames += 1  # of a newer version
+            else:
+                understand(self, body, now)
         self._compare_sync()
         events, self._events = self._events, []
         return events
@@ -168,11 +140,27 @@ class ReplicationSession:
             parts += self._control
             self._control.clear()
             size = 0
-            while size < room and (owed := self.sender.next(now)) is not None:
+            while size < room and (owed := self._next(now)) is not None:
                 frame = self._writer.frame(owed[0], *owed[1])
                 parts.append(frame)
                 size += len(frame)
         return b"".join(parts)
+
+    def _next(self, now: float) -> tuple[FrameType, tuple[bytes, ...]] | None:
+        """The log, and behind all of it what is compared."""
+        owed = self.sender.next(now)
+        if owed is None and self.version >= COMPARES and self.sender.caught_up:
+            owed = self.authority.next(now, leading=self._leads and self._synced and self._peer_synced)
+        return owed
+
+    @property
+    def _leads(self) -> bool:
+        """Whether this node's word counts more than the peer's: it is master, of the higher epoch."""
+        gate, peer = self.local.journal.gate, self.peer
+        if peer is None:
+            return False
+        mine = (gate.is_master, gate.epoch, self.local.node)
+        return mine > (self.peer_role is Role.MASTER, self.peer_epoch, peer.node)
 
     def last_words(self) -> bytes:
         """What may still be said to a peer that is refused: never more of the log."""
@@ -188,14 +176,15 @@ class ReplicationSession:
     def _begin(self, keys: SessionKeys) -> None:
         journal = self.local.journal
         self._reader, self._writer = FrameReader(keys.receive), FrameWriter(keys.send)
+        self.version = keys.version
         versions = {int(kind): capability.version for kind, capability in journal.capabilities.items()}
         gate = journal.gate
         intro = Intro(self.local.node, journal.incarnation, gate.role, gate.epoch, journal.sequence, versions)
         self._send(FrameType.INTRO, encode(intro))
 
-    def _send(self, kind: FrameType, body: bytes) -> None:
+    def _send(self, kind: FrameType, *body: bytes) -> None:
         if self._writer is not None:
-            self._control.append(self._writer.frame(kind, body))
+            self._control.append(self._writer.frame(kind, *body))
 
     def _add_beat_and_ack(self, writer: FrameWriter) -> None:
         journal = self.local.journal
@@ -267,6 +256,35 @@ class ReplicationSession:
         beat = decode(body, Heartbeat)
         self._on_peer_state(beat.role, beat.epoch, beat.sequence)
 
+    def _on_digest(self, body: bytes, now: float) -> None:
+        self._ask(self.follower.on_digest(decode(body, Digest), now))
+
+    def _on_ask(self, body: bytes, now: float) -> None:
+        self.authority.on_ask(decode(body, Ask))
+
+    def _on_sums(self, body: bytes, now: float) -> None:
+        self._ask(self.follower.on_sums(decode(body, Sums)))
+
+    def _on_keys(self, body: bytes, now: float) -> None:
+        self._ask(self.follower.on_keys(decode(body, Keys), now))
+
+    def _on_exchange(self, body: bytes, now: float) -> None:
+        receiver = self._live_receiver()
+        apply = partial(receiver.apply, now=now)
+        self.authority.on_exchange(decode(body, Exchange), apply)
+
+    def _on_repair(self, body: bytes, now: float) -> None:
+        batch = decode_batch(body)
+        self._live_receiver().apply(batch.records, batch.epoch, now)
+        self._ask(self.follower.on_repair(len(batch.records), last=not batch.first))
+
+    def _on_compared(self, body: bytes, now: float) -> None:
+        self.authority.on_compared(decode(body, Compared), now)
+
+    def _ask(self, questions: list[Parts]) -> None:
+        for kind, parts in questions:
+            self._send(kind, *parts)
+
     def _on_refuse(self, body: bytes, now: float) -> None:
         raise ReplicationError(f"peer refused: {decode(body, Refuse).reason[:200]}")
 
@@ -283,7 +301,7 @@ class ReplicationSession:
         assert self.receiver is not None  # _on_intro made it, feed() lets nothing before
         return self.receiver
 
-    _ON: ClassVar[dict[FrameType, Callable[["ReplicationSession", bytes, float], None]]] = {
+    _ON: ClassVar[dict[int, Callable[["ReplicationSession", bytes, float], None]]] = {
         FrameType.INTRO: _on_intro,
         FrameType.RESUME: _on_resume,
         FrameType.START: _on_start,
@@ -293,4 +311,11 @@ class ReplicationSession:
         FrameType.ACK: _on_ack,
         FrameType.HEARTBEAT: _on_heartbeat,
         FrameType.REFUSE: _on_refuse,
+        FrameType.DIGEST: _on_digest,
+        FrameType.ASK: _on_ask,
+        FrameType.SUMS: _on_sums,
+        FrameType.KEYS: _on_keys,
+        FrameType.EXCHANGE: _on_exchange,
+        FrameType.REPAIR: _on_repair,
+        FrameType.COMPARED: _on_compared,
     }

@@ -1,10 +1,9 @@
 """Sans-IO: a snapshot of all records in chunks, each packed at the moment it is sent."""
 
-from collections.abc import Iterable
-
 import msgspec
 
-from sipcore.replication.capability import Capability, Kind, Record
+from sipcore.replication.capability import Kind, Record
+from sipcore.replication.journal import Journal
 
 CHUNK_BYTES = 32 * 1024  # of records: one slice of work between SIP batches
 CHUNK_RECORDS = 256
@@ -17,9 +16,9 @@ class Snapshot:
     of a record than the peer has been told.
     """
 
-    def __init__(self, capabilities: Iterable[Capability]) -> None:
-        self._keys = [(c.kind, c.keys()) for c in capabilities]
-        self._pack = {c.kind: c.pack for c in capabilities}
+    def __init__(self, journal: Journal) -> None:
+        self._record = journal.record
+        self._keys = [(c.kind, c.keys()) for c in journal.capabilities.values()]
         self._encode = msgspec.msgpack.Encoder().encode
         self.total = sum(len(keys) for _, keys in self._keys)
         self.done = 0
@@ -32,10 +31,9 @@ class Snapshot:
             item = self._next_key()
             if item is None:
                 break
-            kind, key = item
-            payload = self._pack[kind](key, now)
-            records.append(Record(kind, key, payload))
-            size += len(key) + len(payload or b"")
+            record = self._record(*item, now)
+            records.append(record)
+            size += len(record.key) + len(record.payload or b"")
         self.done += len(records)
         return self._encode(records) if records else None
 

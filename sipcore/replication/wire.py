@@ -1,12 +1,13 @@
 """Sans-IO: the bodies of the replication frames: array-like, so a field may be appended with a default."""
 
 from struct import Struct
-from typing import NamedTuple, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 import msgspec
 
 from sipcore.errors import ReplicationError
 from sipcore.replication.capability import Record
+from sipcore.replication.digest import BUCKETS
 from sipcore.role import Role
 
 _BATCH = Struct(">QQI")
@@ -61,6 +62,47 @@ class Refuse(msgspec.Struct, array_like=True):
     """Why the speaker closes the session."""
 
     reason: str
+
+
+class Digest(msgspec.Struct, array_like=True):
+    """Kind to the sum over its records, true at this point of the speaker's log."""
+
+    roots: dict[int, int]
+
+
+class Ask(msgspec.Struct, array_like=True):
+    """Without buckets: the sums of all of them; else what is in these."""
+
+    kind: int
+    buckets: Annotated[list[int], msgspec.Meta(max_length=BUCKETS)] = []
+
+
+class Sums(msgspec.Struct, array_like=True):
+    """The sums of all buckets of a kind, 8 bytes each."""
+
+    kind: int
+    sums: Annotated[bytes, msgspec.Meta(min_length=BUCKETS * 8, max_length=BUCKETS * 8)]
+
+
+class Keys(msgspec.Struct, array_like=True):
+    """All that is in these buckets, which may be fewer than were asked for."""
+
+    kind: int
+    buckets: Annotated[list[int], msgspec.Meta(max_length=BUCKETS)]
+    stamps: dict[bytes, int]
+
+
+class Exchange(msgspec.Struct, array_like=True):
+    """The speaker's records; a payload None: it has none, deleted in `epoch` or (-1) never known."""
+
+    epoch: int
+    records: list[Record]
+
+
+class Compared(msgspec.Struct, array_like=True):
+    """Kind to the number of keys that were different; all 0: both hold the same."""
+
+    divergent: dict[int, int]
 
 
 class Batch(NamedTuple):

@@ -121,7 +121,7 @@ class TransactionReplica:
     def __init__(self, gate: RoleGate, contexts: Contexts) -> None:
         self._gate = gate
         self._contexts = contexts
-        self._held: dict[bytes, Held] = {}
+        self._held: dict[bytes, Held[tuple[int, int]]] = {}
         self._ended = Tombstones()
         self.failed = 0  # records that could not be taken over
         self._encode = msgspec.msgpack.Encoder().encode
@@ -180,7 +180,7 @@ class TransactionReplica:
                 self._held[key] = Held((epoch, int(record.state)), self._encode(record), now)
         self._contexts.close_all()
 
-    def _aged(self, held: Held, now: float) -> WireTransaction:
+    def _aged(self, held: Held[tuple[int, int]], now: float) -> WireTransaction:
         record = self._decode(held.payload)
         age = now - held.at
         record.ends_in = _less(record.ends_in, age)

@@ -3,12 +3,16 @@
 from dataclasses import dataclass, field
 
 from sipcore.bus import Bus
+from sipcore.dialog.dialog import LEGAL, Dialog, State
+from sipcore.dialog.replica import DialogReplica, dialog_rank
+from sipcore.dialog.table import DialogTable
 from sipcore.errors import ReplicationError
 from sipcore.location.binding import Binding
 from sipcore.location.replica import LocationReplica
 from sipcore.location.table import LocationTable
+from sipcore.replication.events import Event, NewerMaster
 from sipcore.replication.journal import Journal
-from sipcore.replication.session import Event, LocalNode, NewerMaster, ReplicationSession
+from sipcore.replication.session import LocalNode, ReplicationSession
 from sipcore.role import Role, RoleGate
 from sipcore.timers import TimerWheel
 
@@ -28,19 +32,45 @@ class Node:
         self.journal = Journal(self.gate, incarnation=incarnation, backlog_bytes=backlog_bytes)
         self.bus: Bus[Binding] = Bus()
         self.table = LocationTable(self.gate, self.wheel, self.journal, self.bus)
+        self.dialogs = DialogTable(self.wheel, self.journal)
+        self.held = DialogReplica(self.gate, self.dialogs)
         self.journal.register(LocationReplica(self.table))
+        self.journal.register(self.held)
         self.local = LocalNode(name, KEY, self.journal)
         self.events: list[Event] = []
 
     def become(self, role: Role, epoch: int, now: float = 0.0) -> None:
         """Change the role as the core would."""
+        was = self.gate.role
         self.gate.change(role, epoch)
+        if role is was:
+            return
         self.table.on_role(role, now + self.skew)
+        if role is Role.MASTER:
+            self.held.take_over(now + self.skew)
+        else:
+            self.held.stand_by(now + self.skew)
 
     def register(self, aor: bytes, uri: bytes, now: float, *, cseq: int = 1, expires: float = 3600.0) -> None:
         """A contact, as the registrar would store it."""
         at = now + self.skew
         self.table.save(aor, Binding(uri, call_id=b"call-" + uri, cseq=cseq, expires_at=at + expires), at)
+
+    def call(self, number: int, state: State, now: float) -> None:
+        """A call gets as far as this; DELETED: it is over. Only a MASTER has calls."""
+        key = b"call-%d tag" % number
+        dialog = self.dialogs.dialogs.get(key)
+        if dialog is None and state is not State.DELETED:
+            dialog = Dialog(key, b"tag", now + self.skew, now + self.skew + 3600)
+            dialog.state = state
+            self.dialogs.adopt(dialog, now + self.skew)
+        elif dialog is not None and state is State.DELETED:
+            self.dialogs.remove(dialog, now + self.skew)
+            return
+        elif dialog is not None and state in LEGAL[dialog.state]:
+            self.dialogs._move(dialog, state)  # as the table does when a message passes
+        if dialog is not None:
+            self.dialogs.touch(dialog)
 
     def flush(self, now: float) -> None:
         """What the shell does at the end of a receive batch."""
@@ -55,6 +85,11 @@ class Node:
             for key, b in record.bindings.items() if record is not None else ():
                 found[aor, key] = (b.rank, b.q, b.path, b.received, b.instance, b.flags, b.user_agent)
         return found
+
+    def calls(self) -> dict[bytes, tuple[int, int, int]]:
+        """The dialogs, led or held, and their versions."""
+        led = {key: dialog_rank(dialog) for key, dialog in self.dialogs.dialogs.items()}
+        return led | {key: held.rank for key, held in self.held._held.items()}
 
 
 @dataclass

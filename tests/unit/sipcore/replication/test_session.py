@@ -3,7 +3,8 @@
 import pytest
 
 from sipcore.errors import ReplicationError
-from sipcore.replication.session import Acked, NewerMaster, PeerRole, PeerSynced, PeerUp, Synced
+from sipcore.replication.capability import Kind
+from sipcore.replication.events import Acked, NewerMaster, PeerRole, PeerSynced, PeerUp, Synced
 from sipcore.role import Role
 from tests.kit.replication import Node, Wire
 
@@ -67,7 +68,7 @@ def test_a_peer_of_our_own_name_is_refused_by_name() -> None:
 
 def test_records_of_another_version_refuse_the_peer_and_it_is_told() -> None:
     a, b = Node("a"), Node("b")
-    (capability,) = b.journal.capabilities.values()
+    capability = b.journal.capabilities[Kind.CONTACT]
     capability.version = 2
     wire = Wire(a, b, 0.0)
     wire.settle()
