@@ -163,7 +163,7 @@ TestConvergence.settings = settings(max_examples=150, stateful_step_count=50, de
 
 def two_apart() -> Cluster:
     """A pair that was one, with 200 contacts and 50 calls."""
-    cluster = Cluster(2, backlog_bytes=300)
+    cluster = Cluster(2, backlog_bytes=1)
     cluster.take_over(0)
     a = cluster.nodes[0]
     for number in range(200):
