@@ -19,7 +19,7 @@ def pair() -> tuple[Node, Node]:
 
 
 def copy(a: Node, b: Node, now: float) -> None:
-    (mine,), (theirs,) = a.journal.capabilities.values(), b.journal.capabilities.values()
+    (mine, *_), (theirs, *_) = a.journal.capabilities.values(), b.journal.capabilities.values()
     payload = mine.pack(AOR, now + a.skew)
     assert payload is not None
     theirs.apply(AOR, payload, 1, now + b.skew)

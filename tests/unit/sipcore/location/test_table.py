@@ -30,7 +30,7 @@ def run(node: Node, until: float) -> None:
 
 def copy(source: Node, target: Node, now: float = 0.0) -> None:
     """What replication would carry."""
-    (mine,), (theirs,) = source.journal.capabilities.values(), target.journal.capabilities.values()
+    (mine, *_), (theirs, *_) = source.journal.capabilities.values(), target.journal.capabilities.values()
     for key in mine.keys():  # noqa: SIM118 not a dict
         payload = mine.pack(key, now + source.skew)
         if payload is None:
@@ -101,11 +101,11 @@ def test_a_master_that_steps_down_stops_expiring() -> None:
 def test_a_removal_beats_an_older_update_and_goes_when_the_binding_would_have_ended() -> None:
     a, b = master(), Node("b")
     a.register(AOR, b"sip:u@h1", 0.0, expires=60)
-    (replica,) = a.journal.capabilities.values()
+    replica, *_ = a.journal.capabilities.values()
     old = replica.pack(AOR, 0.0)
     a.table.remove(AOR, b"sip:u@h1", call_id=b"c", cseq=2)
     copy(a, b)
-    (theirs,) = b.journal.capabilities.values()
+    theirs, *_ = b.journal.capabilities.values()
     assert old is not None
     assert theirs.apply(AOR, old, 1, 1.0) is False
     assert b.table.lookup(AOR, 1.0) == []
@@ -119,7 +119,7 @@ def test_a_removal_beats_an_older_update_and_goes_when_the_binding_would_have_en
 def test_a_delete_spares_what_this_node_still_has() -> None:
     node = master()
     node.register(AOR, b"sip:u@h1", 0.0)
-    (replica,) = node.journal.capabilities.values()
+    replica, *_ = node.journal.capabilities.values()
     assert replica.delete(AOR, 9, 1.0) is False
     assert node.table.contacts == 1
 

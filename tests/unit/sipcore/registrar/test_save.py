@@ -480,8 +480,8 @@ def test_temporary_gruus_last_while_the_call_id_does_and_are_good_on_both_nodes(
     second = gruus(desk.register(contact, "Supported: gruu"))[b"temp"]
     assert first != second
     peer = Desk()  # the same secret
-    (replica,) = desk.node.journal.capabilities.values()
-    (theirs,) = peer.node.journal.capabilities.values()
+    replica, *_ = desk.node.journal.capabilities.values()
+    theirs, *_ = peer.node.journal.capabilities.values()
     payload = replica.pack(ALICE, 1.0)
     assert payload is not None
     theirs.apply(ALICE, payload, 1, 1.0)
