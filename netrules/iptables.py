@@ -3,6 +3,7 @@
 What is there is read through `-S`, in the words of the tool itself, so that nothing is done twice.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,8 +30,11 @@ def is_hidden(ruleset: Ruleset) -> bool | None:
 
 
 def legacy_in_use() -> bool:
-    """Whether tables of the legacy tools are loaded here; what nftables does not show."""
-    return any(path.exists() and path.read_text() for path in _LEGACY)
+    """Whether tables of the legacy tools are loaded here; what nftables does not show.
+
+    Only root may see it. Without root nobody can write there either (the tools' lock is root's).
+    """
+    return any(path.read_text() for path in _LEGACY if os.access(path, os.R_OK))
 
 
 def fill(ruleset: Ruleset, *, hidden: bool) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 PEERS = ("keepalived", "sipp", "tshark", "kamailio", "baresip", "named", "nsupdate")
 SYSTEMD = ("systemd-analyze", "systemd-sysusers", "systemd-tmpfiles")
-NEEDS = {"interop": PEERS, "root": (), "lab": (), "systemd": SYSTEMD}
+MACHINES = ("systemd-nspawn", "mmdebstrap", "unshare", "nsenter")
+NEEDS = {"interop": PEERS, "root": (), "lab": (), "systemd": SYSTEMD, "machines": MACHINES}
 
 
 def missing(item: pytest.Item) -> str | None:

@@ -40,7 +40,7 @@ def host_facts(config: AgentConfig, interfaces: dict[str, Interface]) -> HostFac
         fifo=granted.get("fifo", False),
         mlock=granted.get("mlock", False),
         sysctls=_sysctls({router.interface for router in config.virtual_router}),
-        sysctls_writable=not os.statvfs("/proc/sys").f_flag & _ST_RDONLY,
+        sysctls_writable=not os.statvfs("/proc/sys/net/ipv4").f_flag & _ST_RDONLY,
         clock_synchronised=_clock_synchronised(),
         virtual_macs=_virtual_macs(interfaces),
         macvlan=_macvlan(),
