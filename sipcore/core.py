@@ -161,7 +161,7 @@ class SipCore:
         self.location.on_role(role, now)
         self.layer.active = self._is_master
         if role is Role.MASTER:
-            self.proxy.stateless.strays_until = now + 64 * self.layer.timers.t1
+            self.proxy.stateless.on_takeover(now)
             self._dialogs.take_over(now)
             self._transactions.take_over(now)
             self._feed_queue(now)

@@ -11,6 +11,8 @@ from sipcore.message import Message, NameAddr
 from sipcore.message.params import split_values
 from sipcore.transport.layer import Hop
 
+MAX_LEGS = 16
+
 
 class State(IntEnum):
     """The states of OpenSIPS's dialog module; the numbers stand on the replication wire and only grow."""
@@ -66,8 +68,8 @@ class More:
     """What most dialogs do not have; made when the first of it is needed."""
 
     __slots__ = (
-        "accounting", "lifetime", "misses", "ping_at", "pinged", "pings", "profiles", "reason", "refresher",
-        "session_at", "session_expires", "session_wanted", "told", "values",
+        "accounting", "lifetime", "misses", "over", "ping_at", "pinged", "pings", "profiles", "reason",
+        "refresher", "session_at", "session_expires", "session_wanted", "told", "values",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -83,6 +85,7 @@ class More:
         self.session_wanted = 0  # what the script wants to be asked for
         self.refresher = Side(0)
         self.reason: EndReason | None = None  # it is being ended
+        self.over: tuple[bytes, ...] = ()  # tags of legs that have ended while others go on
         self.told = False  # by this node: BYE or CANCEL is on its way
         self.accounting: Accounting | None = None  # wanted by the script; None: that of the config
 
@@ -132,6 +135,28 @@ class Dialog:
             if leg.tag == tag:
                 return leg
         return None
+
+    def add_leg(self, leg: Leg) -> bool:
+        """When there are too many, the early one that came first goes.
+
+        False: all have answered, or this one has ended, and its answer has crossed the BYE.
+        """
+        legs = self.legs
+        if self.more is not None and leg.tag in self.more.over:
+            return False
+        if len(legs) >= MAX_LEGS:
+            early = next((known for known in legs if known.state is EARLY), None)
+            if early is None:
+                return False
+            legs = tuple(known for known in legs if known is not early)
+        self.legs = (*legs, leg)
+        return True
+
+    def end_leg(self, leg: Leg) -> None:
+        """This called party has hung up, others have not."""
+        more = self.extra()
+        more.over = (*more.over, leg.tag)[-MAX_LEGS:]
+        self.legs = tuple([known for known in self.legs if known is not leg])
 
     def extra(self) -> More:
         """What most dialogs do not have, to write to."""

@@ -28,7 +28,6 @@ from sipcore.transport.layer import Hop
 
 TARGET_REFRESH = frozenset({b"INVITE", b"UPDATE", b"SUBSCRIBE"})  # their Contact is the new remote target
 MAX_FIELD = 1024  # bytes of a Call-ID with tag, a URI, a route set
-MAX_LEGS = 16
 MAX_VALUES = 64  # of one dialog
 MAX_VALUE = 4096  # characters of one
 
@@ -258,11 +257,11 @@ class DialogTable(DialogStore):
     def _reach(
         self, dialog: Dialog, leg: Leg | None, state: State, *, response: Response, now: float
     ) -> Leg | None:
-        """A leg rings or answers, section 12.1.2; None when the dialog has too many."""
+        """A leg rings or answers, section 12.1.2; None when it is over or the dialog has too many."""
         if leg is None:
             leg = Leg(response.to_tag, state)
             leg.route_set = self._towards(response)
-            if not _add_leg(dialog, leg):
+            if not dialog.add_leg(leg):
                 return None
         leg.state = state
         if state is CONFIRMED_NA and len(dialog.legs) > 1:  # those of the branches that have lost are over
@@ -307,9 +306,9 @@ class DialogTable(DialogStore):
 
     def _on_bye(self, dialog: Dialog, leg: Leg, now: float) -> None:
         """Its leg is over; when it was the last one that had answered, so is the dialog."""
-        rest = tuple([known for known in dialog.legs if known is not leg])
-        if leg.state < CONFIRMED_NA or (rest and any(known.state >= CONFIRMED_NA for known in rest)):
-            dialog.legs = rest
+        rest = [known for known in dialog.legs if known is not leg]
+        if leg.state < CONFIRMED_NA or any(known.state >= CONFIRMED_NA for known in rest):
+            dialog.end_leg(leg)
             self.touch(dialog)
         else:
             self.remove(dialog, now, EndReason.BYE)
@@ -320,18 +319,6 @@ class DialogTable(DialogStore):
             self.schedule(dialog, now)
             self.touch(dialog)
         return headers
-
-
-def _add_leg(dialog: Dialog, leg: Leg) -> bool:
-    """When there are too many, the early one that came first goes; False: all have answered."""
-    legs = dialog.legs
-    if len(legs) >= MAX_LEGS:
-        early = next((known for known in legs if known.state is EARLY), None)
-        if early is None:
-            return False
-        legs = tuple(known for known in legs if known is not early)
-    dialog.legs = (*legs, leg)
-    return True
 
 
 def _take_target(side: Dialog | Leg, message: Request | Response, hop: Hop | None) -> bool:

@@ -37,6 +37,7 @@ class WireMore(msgspec.Struct, array_like=True, gc=False):
     refresher: int = 0
     reason: EndReason | None = None
     accounting: int | None = None
+    over: tuple[bytes, ...] = ()
 
 
 class WireDialog(msgspec.Struct, array_like=True, gc=False):
@@ -138,6 +139,7 @@ def _more_to_wire(more: More, now: float) -> WireMore:
         refresher=int(more.refresher),
         reason=more.reason,
         accounting=None if more.accounting is None else int(more.accounting),
+        over=more.over,
     )
 
 
@@ -153,4 +155,5 @@ def _more_from_wire(wire: WireMore, now: float) -> More:
     more.refresher = Side(wire.refresher & 3)
     more.reason = wire.reason
     more.accounting = None if wire.accounting is None else Accounting(wire.accounting & 3)
+    more.over = wire.over
     return more

@@ -152,7 +152,7 @@ class Proxy(Admission):
         elif context is not None:
             self.originator.on_response(context, response, now)
             return
-        if tx is None and now > self.stateless.strays_until:
+        if tx is None and (now > self.stateless.strays_until or self.stateless.comes_again(response, now)):
             self.stateless.dropped += 1  # RFC 6026, RFC 4320 section 4.2
         elif tx is None or (tx.method == b"INVITE" and 200 <= response.status < 300):
             self.on_late(response, now)

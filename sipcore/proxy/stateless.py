@@ -25,7 +25,8 @@ class Stateless:
         self._sending = sending
         self.dropped = 0  # messages that lead nowhere: strangers' responses, ACKs without a way
         self.stray_responses = 0  # that were passed on
-        self.strays_until = -inf  # after a takeover: the dead master's transactions were not all replicated
+        self.strays_until = -inf
+        self._unheard_until = -inf
 
     def relay(self, call: Call, groups: list[list[Target]], now: float) -> bool:
         """A request to all of its targets; False when none of them can be reached."""
@@ -64,6 +65,24 @@ class Stateless:
             return
         self._layer.request(build_cancel(tx.request), tx.hop, now)
         self._layer.drop_at(tx, now + 64 * self._layer.timers.t1)
+
+    def on_takeover(self, now: float) -> None:
+        """The dead master's transactions were not all replicated: for a while strays are passed on."""
+        t1 = self._layer.timers.t1
+        self.strays_until = now + 64 * t1
+        self._unheard_until = now + 4 * t1
+
+    def comes_again(self, response: Response, now: float) -> bool:
+        """Whether this node will soon know the INVITE of a stray response, which comes once more then.
+
+        The master died before the standby heard of the INVITE, so its caller has not even had a 100: he sends
+        it again, in the same branch, and the callee answers it again. Passed on now, the response would get
+        by the failure route and the other branches.
+        """
+        if now >= self._unheard_until or response.method != b"INVITE":
+            return False
+        via = second_via(response)
+        return via is not None and via.transport.upper() == b"UDP"
 
     def on_response(self, response: Response) -> bool:
         """Pass a response on by its second Via, sections 16.7 and 16.11, if its first one is ours."""

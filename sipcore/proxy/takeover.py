@@ -2,6 +2,7 @@
 
 from math import inf
 
+from sipcore.dialog.dialog import CONFIRMED_NA
 from sipcore.errors import ParseError
 from sipcore.message import Request, parse
 from sipcore.proxy.branch import Branch, BranchState, Cancel
@@ -78,7 +79,8 @@ class Takeover:
         if record.branches:
             context = ResponseContext(self._proxy, _call(self._proxy, record, tx, now), tx)
             self._resume_context(context, record, now)
-        tx.resume(now, record.ends_in)
+        dialog = self._proxy.dialogs.find(request) if record.state is ServerState.ACCEPTED else None
+        tx.resume(now, record.ends_in, acknowledged=dialog is None or dialog.state is not CONFIRMED_NA)
         if context is None:
             if record.state is ServerState.PROCEEDING:  # its route was waiting for something
                 self._proxy.route(Call(request, record.source, tx, now), now)

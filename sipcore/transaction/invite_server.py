@@ -70,14 +70,14 @@ class InviteServer(ServerTransaction):
             self.hold = hold
             self._carry_out(row, given, now)
 
-    def resume(self, now: float, ends_in: float | None) -> None:
+    def resume(self, now: float, ends_in: float | None, *, acknowledged: bool = True) -> None:
         """Go on after a takeover: an answer that may have been lost is sent at once.
 
-        `ends_in`: seconds that timer H, I or L still had to run.
+        `ends_in`: seconds that timer H, I or L still had to run; `acknowledged`: its 2xx has had an ACK.
         """
         if self.state is COMPLETED:
             self._complete(None, now)
-        elif self.state is PROCEEDING and self.last_status > 100:
+        elif (self.state is PROCEEDING and self.last_status > 100) or not acknowledged:
             self._send_last()
         if ends_in is not None:
             self.ends_at = now + ends_in

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-import msgspec
-
 from sipcore.auth.digest import DigestAuth
 from sipcore.core import SipCore
 from sipcore.dialog.settings import DialogSettings
@@ -20,12 +18,13 @@ from sipcore.phone.agent import Phone
 from sipcore.proxy import Listener, ProxySettings
 from sipcore.proxy.sending import Locates
 from sipcore.registrar import Registrar, RegistrarSettings
-from sipcore.replication.capability import Capability, Kind, Record
 from sipcore.replication.journal import Journal
 from sipcore.role import Role, RoleGate
 from sipcore.timers import TimerWheel
 from sipcore.transaction.timers import TimerValues
 from sipcore.transport.layer import Hop, Send
+from tests.kit.sip_channel import Channel
+from tests.kit.sip_sights import Sight, sights
 from tests.kit.sip_wire import SipWire
 
 VIP = Hop("192.0.2.100", 5060)
@@ -73,25 +72,12 @@ class Node:
             resolver=resolver,
             auth=auth,
         )
-        self.capabilities: dict[int, Capability] = {c.kind: c for c in self.core.capabilities}
-        self.capabilities[Kind.CONTACT] = LocationReplica(self.location)
-        self.journal.register(self.capabilities[Kind.CONTACT])
+        self.journal.register(LocationReplica(self.location))
 
-    def flush(self, now: float) -> list[Record]:
-        """The records of the batch, as the wire carries them."""
-        records: list[Record] = []
-        while (batch := self.journal.flush(now)) is not None:
-            records += msgspec.msgpack.decode(batch[1], type=list[Record])
-        return records
-
-    def apply(self, records: list[Record], epoch: int, now: float) -> None:
-        """Records of the peer."""
-        for record in records:
-            capability = self.capabilities[record.kind]
-            if record.payload is None:
-                capability.delete(record.key, epoch, now)
-            else:
-                capability.apply(record.key, record.payload, epoch, now)
+    def flush(self, now: float) -> None:
+        """Pack what has changed."""
+        while self.journal.flush(now) is not None:
+            pass
 
 
 @dataclass
@@ -109,7 +95,9 @@ class SipPair:
     def __post_init__(self) -> None:
         self.a = Node("a", self.settings, resolver=self.resolver, dialog=self.dialog)
         self.b = Node("b", self.settings, resolver=self.resolver, dialog=self.dialog)
+        self.channel = Channel(self.a.journal, self.b.journal, 0.0)
         self.master: Node | None = self.a
+        self.crashed = False
         self.steps = 0  # inputs that the master had so far
         self._take_over_at: float | None = None
         self.a.core.on_role(Role.MASTER, 1, 0.0)
@@ -156,6 +144,7 @@ class SipPair:
     def die(self, now: float) -> None:
         """The master is gone at once."""
         self.master = None
+        self.crashed = True
         self._take_over_at = now + self.gap
 
     # Steps
@@ -171,9 +160,10 @@ class SipPair:
         if not mine or quiet:
             self.share(node, now)
         else:
-            sends, records = node.core.take(), node.flush(now)
+            sends = node.core.take()
+            node.flush(now)
             if self.crash is not Crash.FORGETFUL:
-                self.b.apply(records, node.gate.epoch, now)
+                self.channel.carry(now)
             if self.crash is not Crash.MUTE:
                 self.outbox += [send for send in sends if not send.hold or self.crash is Crash.COMPLETE]
             self.die(now)
@@ -182,10 +172,9 @@ class SipPair:
 
     def share(self, node: Node, now: float) -> None:
         """Send what the node has to say: to its peer, then to the phones."""
-        peer = self.b if node is self.a else self.a
-        records = node.flush(now)
-        if peer.gate.role is Role.BACKUP:
-            peer.apply(records, node.gate.epoch, now)
+        node.flush(now)
+        if not self.crashed:
+            self.channel.carry(now)
         self.outbox += node.core.take()
 
 
@@ -224,6 +213,13 @@ class Play:
             self.wire.run(begin + at - self.now)
             act(self)
         self.wire.run(begin + until - self.now)
+
+    def sights(self) -> dict[str, list[Sight]]:
+        """Per address: which messages it was sent."""
+        seen: dict[str, list[bytes]] = {}
+        for _, to, data in self.wire.seen:
+            seen.setdefault(to, []).append(data)
+        return {to: sights(datagrams) for to, datagrams in seen.items() if to != f"{VIP.host}:{VIP.port}"}
 
     def story(self) -> dict[str, list[tuple[object, ...]]]:
         """Per phone: each event with its status; a provisional response that came again counts once.

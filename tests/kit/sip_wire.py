@@ -8,6 +8,8 @@ from typing import Protocol
 from sipcore.message import Request, build_response, parse
 from sipcore.transport.layer import Hop, Send
 
+REPEAT = 0.5  # seconds
+
 
 class SipNode(Protocol):
     """What the wire needs of a phone or of a core."""
@@ -46,7 +48,7 @@ class SipWire:
             self.now = max(self.now, at)
             self._deliver()
             for node in self._nodes.values():
-                if node.deadline is not None and node.deadline <= self.now:
+                if (due := node.deadline) is not None and due <= self.now:
                     node.on_timer(self.now)
             self._collect()
         self.now = end
@@ -56,7 +58,7 @@ class SipWire:
         return [data for _, _, data in self.seen if data.startswith(start)]
 
     def _next(self) -> float | None:
-        times = [node.deadline for node in self._nodes.values() if node.deadline is not None]
+        times = [due for node in self._nodes.values() if (due := node.deadline) is not None]
         times += [self._flying[0][0]] if self._flying else []
         return min(times, default=None)
 
@@ -79,21 +81,29 @@ class SipWire:
 
 
 class Answering:
-    """A node that answers each INVITE with the same final response, and nothing else."""
-
-    deadline: float | None = None
+    """A node that answers each INVITE with the same final response until it is acknowledged; nothing else."""
 
     def __init__(self, status: int, *headers: tuple[bytes, bytes]) -> None:
         self.outbox: list[Send] = []
+        self.deadline: float | None = None
         self._status = status
         self._headers = headers
+        self._answer: Send | None = None
 
     def feed(self, data: bytes, source: Hop, now: float) -> None:
         """A message."""
         message = parse(data)
-        if isinstance(message, Request) and message.method == b"INVITE":
+        if not isinstance(message, Request):
+            return
+        if message.method == b"INVITE":
             answer = build_response(message, self._status, to_tag=b"answering", headers=self._headers)
-            self.outbox.append(Send(answer, source))
+            self._answer = Send(answer, source)
+            self.on_timer(now)
+        elif message.method == b"ACK":
+            self._answer = self.deadline = None
 
     def on_timer(self, now: float) -> None:
-        """It has none."""
+        """Its ACK has not come."""
+        if self._answer is not None:
+            self.outbox.append(self._answer)
+            self.deadline = now + REPEAT

@@ -5,10 +5,10 @@ from itertools import pairwise
 import pytest
 
 from sipcore.bus import Event
-from sipcore.dialog.dialog import CONFIRMED, EARLY, LEGAL, Dialog, EndReason, State
+from sipcore.dialog.dialog import CONFIRMED, EARLY, LEGAL, MAX_LEGS, Dialog, EndReason, State
 from sipcore.dialog.settings import DialogSettings
 from sipcore.dialog.store import StateChange
-from sipcore.dialog.table import MAX_FIELD, MAX_LEGS, MAX_VALUES
+from sipcore.dialog.table import MAX_FIELD, MAX_VALUES
 from sipcore.errors import DialogError
 from sipcore.transport.layer import Hop
 from tests.kit.sip_dialog import CALL, OUR_ROUTE, Desk
@@ -71,6 +71,16 @@ def test_the_early_dialogs_of_losing_branches_end_with_the_answer(desk: Desk) ->
     assert [leg.tag for leg in desk.only.legs] == [b"bob-2"]
     desk.respond(180, b"bob-1")  # came late
     assert desk.only.state is State.CONFIRMED_NA
+
+
+def test_an_answer_that_crosses_the_bye_of_its_leg_makes_no_new_one(desk: Desk) -> None:
+    desk.invite()
+    for tag in (b"bob-1", b"bob-2"):
+        desk.respond(200, tag)
+        desk.say(b"ACK", tag=tag)
+    desk.say(b"BYE", tag=b"bob-2")
+    desk.respond(200, b"bob-2")  # sent again before the BYE was there
+    assert [leg.tag for leg in desk.only.legs] == [b"bob-1"]
 
 
 def test_legs_are_bounded_and_answered_ones_stay(desk: Desk) -> None:

@@ -207,7 +207,9 @@ def test_a_stray_response_follows_its_second_via(bench: Bench) -> None:
         b"Call-ID: x\r\nCSeq: 1 INVITE\r\nContact: <sip:bob@192.0.2.2>\r\nContent-Length: 0\r\n\r\n"
         % (ours, VIA)
     )
-    bench.core.feed(data, Hop("192.0.2.2", 5060), 0.0)
+    bench.core.feed(data, Hop("192.0.2.2", 5060), 1.0)
+    assert bench.sends() == []  # if its caller has had no 100, he is about to send the INVITE again
+    bench.core.feed(data, Hop("192.0.2.2", 5060), 3.0)
     (send,) = bench.sends()
     assert (send.hop, send.hold) == (Hop("192.0.2.1", 5060), True)
     assert ours not in send.data

@@ -7,6 +7,7 @@ from sipcore.role import Role
 from sipcore.script.engine import Script
 from sipcore.script.loader import load
 from sipcore.script.services import Services
+from tests.kit.sip_channel import Channel
 from tests.kit.sip_messages import request
 from tests.kit.sip_pair import Node
 from tests.kit.sip_proxy import CALLER
@@ -46,9 +47,11 @@ def test_a_route_that_waited_when_the_master_died_runs_again_on_the_new_one(tmp_
     path.write_text(WAITS)
     (old, dead), (new, script) = scripted("a", path), scripted("b", path)
     old.core.on_role(Role.MASTER, 1, 0.0)
+    channel = Channel(old.journal, new.journal, 0.0)
     old.core.feed(request(b"INVITE"), CALLER, 0.0)
     assert len(dead.runner.waiting) == 1
-    new.apply(old.flush(0.0), 1, 0.0)
+    old.flush(0.0)
+    channel.carry(0.0)
     new.core.on_role(Role.MASTER, 2, 0.1)
     (run,) = script.runner.begun
     assert isinstance(run.context.request, Request)
