@@ -45,6 +45,7 @@ from sipcore.script.functions.log import xlog
 from sipcore.script.functions.nat import (
     add_contact_alias,
     fix_nated_contact,
+    fix_nated_sdp,
     force_rport,
     handle_ruri_alias,
     nat_uac_test,
@@ -118,6 +119,7 @@ __all__ = [
     "failure_route",
     "fetch_dlg_value",
     "fix_nated_contact",
+    "fix_nated_sdp",
     "force_rport",
     "get_profile_size",
     "handle_ruri_alias",

@@ -18,7 +18,7 @@ from tests.kit.sipp import Sipp
 
 pytestmark = pytest.mark.interop
 SCENARIOS = Path(__file__).parent / "sipp" / "rfc3665"
-PROXY1, PROXY2, DNS, DEAD, ALICE, BOB = (f"127.0.0.{n}" for n in (1, 2, 1, 3, 10, 20))
+PROXY1, PROXY2, DNS, DEAD, ALG, ALICE, BOB = (f"127.0.0.{n}" for n in (1, 2, 1, 3, 5, 10, 20))
 ZONE = f"""
 biloxi NAPTR 10 10 "s" "SIP+D2U" "" _sip._udp.biloxi
 _sip._udp.biloxi SRV 10 10 5060 ss2.biloxi
@@ -31,6 +31,27 @@ no_answer = "3s"
 failover = "1s"
 [resolver]
 nameservers = ["{DNS}:53"]
+"""
+
+GATEWAY = f"""
+from sipcore.script import *
+
+
+@request_route
+async def main(call: Call) -> None:
+    if await has_totag(call):
+        await loose_route(call)
+    else:
+        await record_route(call)
+    if await is_method(call, "INVITE"):
+        await fix_nated_sdp(call, "{ALG}")
+        await t_on_reply(call, "answer")
+    await relay(call)
+
+
+@reply_route("answer")
+async def answer(call: Call) -> None:
+    await fix_nated_sdp(call, "{ALG}")
 """
 
 
@@ -144,6 +165,22 @@ def bob(flows: Flows) -> None:
 @pytest.mark.usefixtures("bob")
 def test_3_1_a_session(flows: Flows) -> None:
     flows.call("3.1", through=PROXY2)
+
+
+@pytest.mark.usefixtures("bob")
+def test_3_5_an_alg_gives_its_own_address_for_the_media(flows: Flows, tmp_path: Path) -> None:
+    (tmp_path / "route.py").write_text(GATEWAY)
+    more = f'[resolver]\nnameservers = ["{DNS}:53"]\n[script]\npath = "{tmp_path}/route.py"\n'
+    with CoreProcess(
+        tmp_path,
+        node="alg",
+        address=ALG,
+        port=5060,
+        domain="atlanta.example.com",
+        more=more,
+        spawn=flows.host.spawn,
+    ):
+        flows.call("3.5", through=ALG)
 
 
 @pytest.mark.usefixtures("bob")

@@ -4,9 +4,14 @@ By the tests of `[nat]` in the config `save` does by itself what fix_nated_regis
 what add_contact_alias() and handle_ruri_alias() do; these functions are for a script that decides itself.
 """
 
+from ipaddress import ip_address
+
+from sipcore.errors import ParseError
 from sipcore.nat import detect, fix
+from sipcore.proxy.call import Change
 from sipcore.script.call import Call
 from sipcore.script.errors import RouteError
+from sipcore.script.functions.sipmsgops import edit
 from sipcore.script.text import text
 
 
@@ -55,6 +60,29 @@ async def handle_ruri_alias(call: Call) -> bool:
     if destination:
         call.du = text(destination)
     return bool(destination)
+
+
+async def fix_nated_sdp(call: Call, ip: str = "", *, origin: bool = False) -> bool:
+    """Put `ip`, or the address that the request came from, into each c= of its session description.
+
+    With `origin` into o= too; an address on hold stays; in a reply route `ip` must be given. False: there is
+    no session description, or none that can be read. OpenSIPS: fix_nated_sdp(flags, ip).
+    """
+    host = ip or ("" if call.reply is not None else call.proxy_call.source.host)
+    try:
+        ip_address(host)
+    except ValueError:
+        raise RouteError(f"fix_nated_sdp: {host[:60]!r} is no IP address") from None
+    message = call.reply if call.reply is not None else call.proxy_call.request
+    content_type = message.first(b"content-type") or b""
+    try:
+        body = fix.fix_nated_sdp(content_type, message.body, host, origin=origin)
+    except ParseError:
+        return False
+    if body == message.body:
+        return False
+    edit(call, Change.BODY, content_type, body)
+    return True
 
 
 def _contact(call: Call) -> bytes:

@@ -64,24 +64,24 @@ async def append_hf(call: Call, header: str, value: str | None = None) -> None:
 
     To what is relayed; in a branch route to the branch, in a reply route to the reply. OpenSIPS: append_hf().
     """
-    _edit(call, Change.APPEND, *_line(header, value))
+    edit(call, Change.APPEND, *_line(header, value))
 
 
 async def insert_hf(call: Call, header: str, value: str | None = None) -> None:
     """Add a header line above those of its name. OpenSIPS: insert_hf()."""
-    _edit(call, Change.INSERT, *_line(header, value))
+    edit(call, Change.INSERT, *_line(header, value))
 
 
 async def replace_hf(call: Call, header: str, value: str | None = None) -> None:
     """Give the first line of that header this value, or add it. OpenSIPS: remove_hf() and append_hf()."""
-    _edit(call, Change.REPLACE, *_line(header, value))
+    edit(call, Change.REPLACE, *_line(header, value))
 
 
 async def remove_hf(call: Call, name: str) -> bool:
     """Take out all lines of a header; False when there was none. OpenSIPS: remove_hf("name")."""
     spelled, long = _name(name)
     _may_change(long)
-    _edit(call, Change.REMOVE, spelled, b"")
+    edit(call, Change.REMOVE, spelled, b"")
     message = call.reply if call.reply is not None else call.proxy_call.request
     return long in message.names
 
@@ -96,14 +96,15 @@ async def append_to_reply(call: Call, header: str, value: str | None = None) -> 
     call.reply_headers.append(_line(header, value))
 
 
-def _edit(call: Call, change: Change, name: bytes, value: bytes) -> None:
-    edit = HeaderEdit(change, name, value)
+def edit(call: Call, change: Change, name: bytes, value: bytes) -> None:
+    """Change what is relayed: the reply, the branch, or all branches, by the route that is running."""
+    made = HeaderEdit(change, name, value)
     if call.reply is not None:
-        call.reply_edits = [*(call.reply_edits or ()), edit]
+        call.reply_edits = [*(call.reply_edits or ()), made]
     elif call.branch is not None:
-        call.branch.edits = [*(call.branch.edits or ()), edit]
+        call.branch.edits = [*(call.branch.edits or ()), made]
     else:
-        call.proxy_call.edits.append(edit)
+        call.proxy_call.edits.append(made)
 
 
 def _line(header: str, value: str | None) -> tuple[bytes, bytes]:
