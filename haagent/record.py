@@ -63,7 +63,7 @@ class History:
         if pause is None:
             log.info(Event.RESUMED)
         else:
-            log.info(Event.PAUSED, by=pause.by, seconds=pause.left)
+            log.info(Event.PAUSED, by=pause.by, seconds=pause.left and round(pause.left))
         end = "" if pause is None or pause.left is None else f" for {pause.left:.0f} s"
         self.note(report, "the pause is over" if pause is None else f"paused by {pause.by}{end}")
 

@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from haagent.control.stream import EventStream
+from haagent.dashboard import serve_dashboard
 from haagent.metrics import render
 from haagent.telemetry.observer import Observer
 
@@ -67,6 +68,8 @@ class ReadOnly:
             routes += [web.get(path, answer), web.options(path, answer)]
         return [
             *routes,
+            web.get("/", serve_dashboard),
+            web.get("/dashboard", serve_dashboard),
             web.get("/status", self._status),
             web.get("/history", self.answer_history),
             web.get("/metrics", self._metrics),

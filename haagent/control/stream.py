@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from haagent.telemetry.events import Event
-from haagent.telemetry.feed import Entry, Feed
+from haagent.telemetry.feed import KEPT_EVENTS, Entry, Feed
 
 MAX_READERS = 32
 STATUS_SECONDS = 1.0
@@ -38,14 +38,17 @@ class EventStream:
         self._readers = 0
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """`Last-Event-ID` resumes; `?only=role_changed,alarm` asks for some kinds alone."""
+        """`Last-Event-ID` resumes; `?last=N` begins so far back; `?only=role_changed,alarm`: these alone."""
         only = frozenset(filter(None, request.query.get("only", "").split(",")))
         if unknown := sorted(only - KINDS):
             known = ", ".join(sorted(KINDS))
             return _refused(f"only: there is no event {unknown[0]!r}; known: {known}", 400)
         if self._readers >= MAX_READERS:
             return _refused(f"{MAX_READERS} readers already, no more are served", 503)
-        begin = self._feed.begin(request.headers.get("Last-Event-ID"))
+        last = request.query.get("last", "0")
+        if not last.isascii() or not last.isdecimal() or len(last) > 4 or int(last) > KEPT_EVENTS:
+            return _refused(f"last: {last!r} is not a number in 0..{KEPT_EVENTS}", 400)
+        begin = self._feed.begin(request.headers.get("Last-Event-ID"), int(last))
         self._readers += 1
         try:
             response = web.StreamResponse(headers=_HEADERS)

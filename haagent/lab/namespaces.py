@@ -68,11 +68,18 @@ class Host:
         stdin: int | IO[bytes] = subprocess.DEVNULL,
         stdout: int | IO[bytes] = subprocess.DEVNULL,
         stderr: int | IO[bytes] = subprocess.DEVNULL,
+        pass_fds: Sequence[int] = (),
     ) -> subprocess.Popen[bytes]:
         """Start a program on this host, in a session of its own."""
         with self.entered():
             return subprocess.Popen(
-                argv, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True, env=_environment()
+                argv,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                pass_fds=pass_fds,
+                start_new_session=True,
+                env=_environment(),
             )
 
     def processes(self) -> list[int]:

@@ -40,13 +40,13 @@ class Feed:
         self.closed = True
         self._wake()
 
-    def begin(self, last_event_id: str | None) -> int:
-        """Where a reader begins: after the event that it names, or with what comes next.
+    def begin(self, last_event_id: str | None, last: int = 0) -> int:
+        """Where a reader begins: after the event that it names, or with the `last` ones.
 
         An id of an earlier life, or one that was never given, means that it has read none of this life's.
         """
         if not last_event_id:
-            return self.newest
+            return max(self.newest - last, 0)
         run, _, number = last_event_id.rpartition("-")
         if run != self._run or not number.isascii() or not number.isdecimal() or int(number) > self.newest:
             return 0

@@ -19,7 +19,7 @@ from sipcore.replication.events import Acked, Event, NewerMaster, PeerRole, Peer
 from sipcore.replication.journal import Journal
 from sipcore.replication.semi_sync import HoldQueue, SemiSync
 from sipcore.replication.session import LocalNode, Timing
-from sipcore.replication.status import session_status
+from sipcore.replication.status import Value, session_status
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -142,21 +142,25 @@ class ReplicationLink(Generic[T]):
         """Whether no peer has ever been there."""
         return not self.ever_connected
 
+    def peers(self, now: float) -> dict[str, dict[str, Value]]:
+        """Each configured peer: how far it is behind, and what is under way."""
+        by_host = {ip_address(c.host): c for c in self.connections if c.node}
+        return {
+            f"{host}:{port}": session_status(by_host[address].session, now)
+            if address in by_host
+            else {"connected": False}
+            for address, (host, port) in self._peers.items()
+        }
+
     def status(self, now: float) -> dict[str, object]:
         """For the control API: this node's log, each configured peer, counters."""
-        by_host = {ip_address(c.host): c for c in self.connections if c.node}
         queue, journal = self.hold_queue, self.journal
         return {
             "node": self.settings.node,
             "synced": self.synced,
             "alone": self.alone,
             "sequence": journal.sequence,
-            "peers": {
-                f"{host}:{port}": session_status(by_host[address].session, now)
-                if address in by_host
-                else {"connected": False}
-                for address, (host, port) in self._peers.items()
-            },
+            "peers": self.peers(now),
             "counters": {
                 **asdict(self.counters),
                 **asdict(self.local.counters),

@@ -75,6 +75,7 @@ class Answers:
             "ready": self.ready,
             "synced": link is None or link.synced,
             "alone": link is None or link.alone,
+            "replication": link.peers(time.monotonic()) if link is not None else {},
             "uptime": round(time.monotonic() - self._started_at, 1),
             "contacts": self._parts.location.contacts,
             "dialogs": self._parts.core.dialog_count,

@@ -124,6 +124,8 @@ def test_an_unknown_kind_is_refused_with_the_known_ones(tmp_path: Path) -> None:
         async with session.get("/events?only=rolechange") as answer:
             assert answer.status == 400
             assert "role_changed" in (await answer.json())["error"]
+        async with session.get("/events?last=513") as answer:
+            assert answer.status == 400
         for last in ("-1", "1001", "x", "٣"):
             async with session.get("/history", params={"last": last}) as answer:
                 assert answer.status == 400

@@ -21,6 +21,8 @@ def test_a_reader_gets_what_came_after_the_event_that_it_names() -> None:
 
 def test_a_reader_without_an_id_begins_with_what_comes_next() -> None:
     feed = published(Feed("run"), 5)
+    assert [e.number for e in feed.after(feed.begin(None, last=2))[0]] == [4, 5]
+    assert feed.begin(None, last=9) == 0
     number = feed.begin(None)
     assert feed.after(number) == ([], 0)
     feed.publish("alarm", b"{}")
