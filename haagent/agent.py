@@ -21,6 +21,7 @@ from haagent.errors import ConfigError, HaagentError
 from haagent.guard_process import GuardProcess
 from haagent.health.runner import HealthChecks
 from haagent.health.weights import Finding
+from haagent.hooks.runner import Hooks
 from haagent.notify.core import CoreLink, CoreState, Told
 from haagent.pipe import Core, Order, Report, RoleChange
 from haagent.record import History
@@ -37,6 +38,9 @@ WRONG = 2  # config or host
 STOP_SECONDS = 5.0
 TELL_SECONDS = 1.0
 RULES_SECONDS = 1.0
+CORE_FIRST_SECONDS = 0.25
+FIRST_WORD_SECONDS = 0.5
+HOOKS_SECONDS = 3.0  # that they have at the stop
 RESTART = wait_exponential(multiplier=0.02, max=5.0)
 NO_CORE = {"ready": False, "synced": False, "role": None, "epoch": None, "pid": None}
 
@@ -46,15 +50,21 @@ def main(path: Path) -> int:
     try:
         prepared = prepare(path, load(path.read_text(encoding="utf-8")))
     except (HaagentError, RulesError, OSError, UnicodeDecodeError) as error:
-        place = f"{path}: " if isinstance(error, ConfigError | UnicodeDecodeError) else ""
-        sys.stderr.write(f"haagent: {place}{error}\n")
-        return WRONG
+        return _wrong(path, error)
     try:
         return asyncio.run(Control(prepared).run())
+    except HaagentError as error:
+        return _wrong(path, error)
     finally:
         host.remove_leftovers()
         virtual_mac.remove_all()
         prepared.rules.remove()
+
+
+def _wrong(path: Path, error: Exception) -> int:
+    place = f"{path}: " if isinstance(error, ConfigError | UnicodeDecodeError) else ""
+    sys.stderr.write(f"haagent: {place}{error}\n")
+    return WRONG
 
 
 class Control:
@@ -78,6 +88,7 @@ class Control:
         self._core_seen = Core(pid=0, ready=False, synced=False)
         self._stopping = asyncio.Event()
         self._rules_lock = asyncio.Lock()  # a repair and a reload do not meet
+        self._hooks = Hooks(prepared.config, self._core_settled)
         self._checks = HealthChecks(prepared.config, self._on_findings)
         core = prepared.config.core
         self._core: CoreLink | None = None
@@ -102,6 +113,9 @@ class Control:
         background += [asyncio.create_task(self._keep_rules()), asyncio.create_task(self._checks.run())]
         if self._core is not None:
             background.append(asyncio.create_task(self._core.run()))
+        self._hooks.start()
+        if self._core is not None:
+            await self._core.first_word(FIRST_WORD_SECONDS)  # else each start would begin with a fault
         guarding = asyncio.create_task(self._keep_guard())
         await asyncio.wait(
             [guarding, asyncio.create_task(self._stopping.wait())], return_when=asyncio.FIRST_COMPLETED
@@ -130,6 +144,7 @@ class Control:
         return {
             **state,
             "checks": self._checks.status(),
+            "hooks": self._hooks.status(),
             "since": self._history.since,
             "pid": os.getpid(),
         }
@@ -171,6 +186,7 @@ class Control:
         """The guard first, since it alone can still refuse."""
         if self._guard is None:
             return "the guard does not run now"
+        fresh = self._hooks.prepare(renewal.config)
         renewal.setup.epoch, renewal.setup.findings = self._epoch, self._checks.findings
         refusal = await self._guard.renew(renewal.setup)
         if refusal is None:
@@ -178,6 +194,7 @@ class Control:
             self._rules.renew(renewal.setup)
             self._rescue = Rescue(renewal.setup, alarm=_alarm, flip=self._rules.flip)
             self._checks.renew(renewal.config)
+            await self._hooks.renew(renewal.config, fresh)
             logs.set_level(renewal.config.log.level)
         return refusal
 
@@ -200,7 +217,22 @@ class Control:
         self._checks.on_role(change.role)
         self._epoch = max(self._epoch, change.epoch)
         self._history.add(change)
+        self._hooks.on_role(change, self._config.node, self._priorities())
         service.notify(f"STATUS={change.role}, epoch {change.epoch}: {change.reason}")
+
+    def _priorities(self) -> dict[str, int]:
+        """The effective priority of each virtual router, as far as the guard has told it."""
+        told = (
+            {router.name: router.effective_priority for router in self._report.routers}
+            if self._report
+            else {}
+        )
+        return {router.name: told.get(router.name, router.priority) for router in self._config.virtual_router}
+
+    async def _core_settled(self) -> None:
+        """Hooks wait for this: the SIP core learns of a takeover first."""
+        if self._core is not None:
+            await self._core.settle(CORE_FIRST_SECONDS)
 
     def _on_core(self, state: CoreState) -> None:
         self._tell_guard(Core(pid=state.pid, ready=state.ready, synced=state.synced, epoch=state.epoch))
@@ -314,6 +346,7 @@ class Control:
             await asyncio.wait([guarding], timeout=STOP_SECONDS)
         if self._core is not None:
             await self._core.settle(TELL_SECONDS)
+        await self._hooks.stop(HOOKS_SECONDS)
 
     async def _sign_of_life(self) -> None:
         """For systemd's watchdog: only while the guard reports."""

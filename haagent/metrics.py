@@ -45,6 +45,7 @@ class _StatusCollector(Collector):
         yield from self._jitter()
         yield from self._realtime()
         yield from self._checks()
+        yield from self._hooks()
         yield from self._figures.collect()
 
     def _pause(self) -> Iterator[Metric]:
@@ -136,6 +137,19 @@ class _StatusCollector(Collector):
             runs.add_metric([*where, "bad"], check["failures"] - late)
             runs.add_metric([*where, "timeout"], late)
         yield from (up, took, weight, runs)
+
+    def _hooks(self) -> Iterator[Metric]:
+        labels = ["hook", "kind"]
+        waiting = GaugeMetricFamily("haagent_hook_waiting", "Changes that wait to be told.", labels=labels)
+        told = CounterMetricFamily(
+            "haagent_hook_runs", "Changes by what came of it.", labels=[*labels, "result"]
+        )
+        for hook in self._status.get("hooks", []):
+            where = [hook["name"], hook["kind"]]
+            waiting.add_metric(where, hook["waiting"])
+            for result in ("ok", "failed", "timeout", "dropped"):
+                told.add_metric([*where, result], hook[result])
+        yield from (waiting, told)
 
     def _realtime(self) -> Iterator[Metric]:
         granted = GaugeMetricFamily("haagent_realtime", "1 where the kernel granted it.", labels=["what"])

@@ -23,8 +23,10 @@ def is_healthy(state: Json) -> bool:
 def status(state: Json) -> Group:
     """The tables of `haagent status`."""
     tables = [_node(state), _routers(_rows(state, "routers"))]
-    checks = _rows(state, "checks") if "checks" in state else []
-    return Group(*tables, *([_checks(checks)] if checks else []))
+    for name, shown in (("checks", _checks), ("hooks", _hooks)):
+        if rows := _rows(state, name) if name in state else []:
+            tables.append(shown(rows))
+    return Group(*tables)
 
 
 def history(records: Sequence[Json]) -> Table:
@@ -102,6 +104,14 @@ def _checks(checks: Sequence[Json]) -> Table:
             str(check["streak"]),
             f"only as {check['when']}" if after is None else f"in {after} s",
         )
+    return table
+
+
+def _hooks(hooks: Sequence[Json]) -> Table:
+    table = Table("hook", "kind", "ok", "failed", "too late", "dropped", "waiting", "last")
+    for hook in hooks:
+        counts = (str(hook[name]) for name in ("ok", "failed", "timeout", "dropped", "waiting"))
+        table.add_row(escape(str(hook["name"])), str(hook["kind"]), *counts, escape(str(hook["last"] or "-")))
     return table
 
 

@@ -83,7 +83,7 @@ class ScriptCheck(_Check, frozen=True, kw_only=True, tag="script"):
     """A program ends with exit code 0."""
 
     command: Annotated[tuple[str, ...], Meta(min_length=1, max_length=64)]
-    user: str = "nobody"
+    user: str = ""
 
 
 class SipOptionsCheck(_Check, frozen=True, kw_only=True, tag="sip-options"):

@@ -10,6 +10,7 @@ from msgspec import inspect
 
 from haagent.config.announce import announce_problems
 from haagent.config.checks import KINDS, check_problems
+from haagent.config.hooks import hook_problems
 from haagent.config.kinds import convert
 from haagent.config.peer import peer_problems
 from haagent.config.sections import AgentConfig
@@ -119,4 +120,5 @@ def _problems(config: AgentConfig) -> Iterator[str]:
         yield f"startup_delay: {config.startup_delay:g}s is more than {MAX_STARTUP_DELAY:g}s"
     if config.peer is not None:
         yield from peer_problems(config.peer)
+    yield from hook_problems(config.hooks, config.hook, config.webhook, config.virtual_router)
     yield from check_problems(config.check, config.virtual_router, config.peer)

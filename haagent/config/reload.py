@@ -10,7 +10,7 @@ from haagent.config.virtual_router import VirtualRouterConfig
 from haagent.errors import ConfigError
 
 LIVE = re.compile(
-    r"(check|announce|startup_delay|log\.level"
+    r"(check|hook|webhook|hooks\.user|announce|startup_delay|log\.level"
     r"|virtual_router\[\d+\]\.(priority|preempt|preempt_delay|vips|accept|auth))\b"
 )
 PRIORITY_OWNER = 255

@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from haagent.config.announce import AnnounceConfig
 from haagent.config.checks import CheckConfigs
+from haagent.config.hooks import HookConfigs, HooksConfig, WebhookConfigs
 from haagent.config.kinds import Endpoint, Name, Section, Switchable
 from haagent.config.peer import PeerConfig
 from haagent.config.virtual_router import VirtualRouterConfig
@@ -44,4 +45,7 @@ class AgentConfig(Section, frozen=True, kw_only=True):
     api: ApiConfig | None = None
     log: LogConfig = LogConfig()
     announce: AnnounceConfig = AnnounceConfig()
+    hooks: HooksConfig = HooksConfig()
+    hook: HookConfigs = ()
+    webhook: WebhookConfigs = ()
     startup_delay: Switchable = Switchable(0.0)

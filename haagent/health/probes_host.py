@@ -2,15 +2,14 @@
 
 import asyncio
 import os
-import pwd
-import signal
-import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from haagent import program
 from haagent.config.checks import FileCheck, ProcessCheck, ScriptCheck
+from haagent.errors import HostError
 from haagent.health.check import Result
 from haagent.health.probes import Aside, PlainProbe, Probe
 
@@ -18,8 +17,6 @@ MAX_FILE = 1 << 16  # bytes that are looked at
 MAX_NUMBER = 253
 MAX_WATCHED = 32  # processes
 COMM_LENGTH = 15  # the kernel cuts the name of a program (proc(5))
-CANNOT_RUN, NOT_FOUND = 126, 127
-ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C"}
 
 
 def open_probe(config: ProcessCheck | FileCheck | ScriptCheck) -> Probe:
@@ -128,8 +125,7 @@ class FileProbe(PlainProbe):
 class ScriptProbe(PlainProbe):
     """Runs a program as the configured user, without a shell, in a process group that is killed as a whole.
 
-    Exit codes as for keepalived's vrrp_script: 0 is success, any other failure. As root it runs no file that
-    others could have changed.
+    Exit codes as for keepalived's vrrp_script: 0 is success, any other failure.
     """
 
     def __init__(self, config: ScriptCheck) -> None:
@@ -141,67 +137,29 @@ class ScriptProbe(PlainProbe):
         if self._process is not None and self._process.returncode is None:
             await self._process.wait()  # it was killed; while it does not end, no other one begins
         try:
-            self._process = await self._start()
-        except KeyError:
-            return Result(False, f"there is no user {self._config.user!r}")
-        except OSError as error:
-            return Result(False, f"{self._config.command[0]} cannot be started: {error.strerror}")
-        process = self._process
-        if process is None:
-            return Result(False, f"{self._config.command[0]} is not safe: others may write to it")
+            self._process = process = await program.start(self._config.command, self._config.user)
+        except HostError as error:
+            return Result(False, str(error))
         try:
-            return _judged(await process.wait())
+            code = await process.wait()
         finally:
-            with suppress(ProcessLookupError):  # also what the script has left behind in its group
-                os.killpg(process.pid, signal.SIGKILL)
-
-    async def _start(self) -> asyncio.subprocess.Process | None:
-        user = pwd.getpwnam(self._config.user)
-        if not _is_safe(Path(self._config.command[0]), user.pw_uid):
-            return None
-        change = os.geteuid() == 0
-        return await asyncio.create_subprocess_exec(
-            *self._config.command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-            cwd="/",
-            env=ENVIRONMENT,
-            user=user.pw_uid if change else None,
-            group=user.pw_gid if change else None,
-            extra_groups=[] if change else None,
-        )
+            program.kill_group(process)  # also what the script has left behind in its group
+        return Result(code == 0, program.explain_exit(code))
 
 
-def _judged(code: int) -> Result:
-    if code == 0:
-        return Result(True, "exit code 0")
-    if code < 0:
-        return Result(False, f"ended by signal {signal.Signals(-code).name}")
-    meaning = {CANNOT_RUN: " (cannot be run)", NOT_FOUND: " (not found)"}.get(code, "")
-    return Result(False, f"exit code {code}{meaning}")
-
-
-def _is_safe(path: Path, uid: int) -> bool:
-    """Whether only root, or the user as whom it runs, can change the program."""
-    found = path.stat()
-    return found.st_uid in (0, uid) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-
-
-def _named(program: str) -> list[int]:
+def _named(name: str) -> list[int]:
     """The processes whose name, or whose first argument's last part, is this (as keepalived compares)."""
     found = []
     for entry in os.scandir("/proc"):
         if not entry.name.isdecimal():
             continue
         with suppress(OSError):
-            name = Path(entry.path, "comm").read_text(errors="replace").rstrip("\n")
-            if name == program[:COMM_LENGTH] and len(program) <= COMM_LENGTH:
+            comm = Path(entry.path, "comm").read_text(errors="replace").rstrip("\n")
+            if comm == name[:COMM_LENGTH] and len(name) <= COMM_LENGTH:
                 found.append(int(entry.name))
                 continue
             first = Path(entry.path, "cmdline").read_bytes().partition(b"\0")[0]
-            if first.rpartition(b"/")[2].decode(errors="replace") == program:
+            if first.rpartition(b"/")[2].decode(errors="replace") == name:
                 found.append(int(entry.name))
     return found
 

@@ -2,12 +2,12 @@
 
 import math
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from haagent.config import AgentConfig
 from haagent.keepalived import toml
+from haagent.keepalived.command import command_of
 from haagent.keepalived.notes import Note
 from haagent.keepalived.parse import Statement, inside
 
@@ -21,7 +21,6 @@ KINDS = {
 MAX_WEIGHT = 253
 MAX_COUNT = 100
 OWNER = 255
-_SHELL = re.compile(r"[|&;<>()$`*?~]")
 _NAME = re.compile(r"[^A-Za-z0-9_.-]")
 
 Router = tuple[str, Mapping[str, toml.Value], "Tracks"]
@@ -137,7 +136,7 @@ def _values(
         return _missing(check, "script", notes)
     interval = _integer(block.get("interval"), 1, 3600, 1)
     values: dict[str, toml.Value] = {
-        "command": _command(script),
+        "command": command_of(script),
         "interval": f"{interval}s",
         "timeout": f"{min(60, _integer(block.get('timeout'), 1, 3600, interval))}s",
         "rise": _integer(block.get("rise"), 1, MAX_COUNT, 1),
@@ -165,17 +164,6 @@ def _user(tree: list[Statement], block: Mapping[str, Statement]) -> str:
         return block["user"].value
     lines = [one for top in tree if top.keyword == "global_defs" for one in inside(top)]
     return next((one.value for one in lines if one.keyword == "script_user"), "")
-
-
-def _command(script: str) -> list[str]:
-    """keepalived runs a program itself; what needs a shell gets one."""
-    try:
-        words = shlex.split(script)
-    except ValueError:
-        words = []
-    if not words or not words[0].startswith("/") or _SHELL.search(script) or len(words) > 64:
-        return ["/bin/sh", "-c", script]
-    return words
 
 
 def _weight(line: Statement) -> int | None:

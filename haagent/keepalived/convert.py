@@ -10,6 +10,7 @@ from ipaddress import ip_address
 
 from haagent.keepalived import toml
 from haagent.keepalived.checks import Tracks, check_tables, tracks_of
+from haagent.keepalived.hooks import hook_tables
 from haagent.keepalived.notes import Note, advice
 from haagent.keepalived.parse import Statement, inside
 
@@ -58,11 +59,12 @@ def convert(tree: list[Statement], *, node: str = "") -> Converted:
     _sync_groups(tree, routers, done)
     done.routers = len(routers)
     checks, notes = check_tables(tree, [(str(r.values["name"]), r.values, r.tracks) for r in routers])
-    done.notes += notes
+    hooks, said = hook_tables(tree, [(str(r.values["name"]), r.statement) for r in routers])
+    done.notes += notes + said
     head = "# Converted from keepalived.conf; see what `haagent convert` said, then run `haagent doctor`.\n"
     node_line = toml.table("", {"node": _name(name), **_startup(defs)}).lstrip()
     tables = [toml.table("[[virtual_router]]", router.values) for router in routers]
-    done.text = "\n".join([head + node_line, *tables, *checks, toml.commented(PEER)])
+    done.text = "\n".join([head + node_line, *tables, *checks, *hooks, toml.commented(PEER)])
     done.notes.sort(key=lambda note: (note.place.file, note.place.line))
     return done
 

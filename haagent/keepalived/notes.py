@@ -4,24 +4,12 @@ from dataclasses import dataclass
 
 from haagent.keepalived.parse import Place
 
-HOOK = (
-    "not carried over: the SIP core is told its role by itself; others can poll /master and /backup ([api])"
-)
 ANNOUNCE = "not carried over: see [announce]: at the takeover, then repeats, and refresh if wanted"
 NOT_NEEDED = "not needed"
 
 INSTEAD = {
-    "notify": HOOK,
-    "notify_master": HOOK,
-    "notify_backup": HOOK,
-    "notify_fault": HOOK,
-    "notify_stop": HOOK,
-    "notify_deleted": HOOK,
-    "notify_master_rx_lower_pri": HOOK,
-    "notify_fifo": HOOK,
-    "notify_fifo_script": HOOK,
-    "vrrp_notify_fifo": HOOK,
-    "vrrp_notify_fifo_script": HOOK,
+    "notify_deleted": "not carried over: a virtual router goes by a restart, of which notify_stop hears",
+    "notify_master_rx_lower_pri": "not carried over: two masters are an alarm in the log",
     "smtp_alert": "not carried over: haagent sends no mail; alert on its metrics",
     "smtp_alert_vrrp": "not carried over: haagent sends no mail; alert on its metrics",
     "notification_email": "not carried over: haagent sends no mail; alert on its metrics",
@@ -65,6 +53,8 @@ INSTEAD = {
     "net_namespace": "not carried over: start the agent in the namespace (NetworkNamespacePath= of systemd)",
 }
 SILENT = {
+    "notify", "notify_master", "notify_backup", "notify_fault", "notify_stop",  # hooks.py
+    "notify_fifo", "notify_fifo_script", "vrrp_notify_fifo", "vrrp_notify_fifo_script",
     "state", "router_id", "vrrp_version", "script_user", "enable_script_security", "debug", "native_ipv6",
     "accept", "preempt", "higher_prio_send_advert", "vrrp_higher_prio_send_advert", "dynamic_interfaces",
     "max_auto_priority", "vrrp_rt_priority", "vrrp_no_swap", "vrrp_priority", "vrrp_iptables", "vrrp_ipsets",

@@ -64,6 +64,7 @@ class CoreLink:
         self._pending = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
+        self._heard = asyncio.Event()
         self.connected = False
         self.last: dict[str, Any] = {}
 
@@ -78,6 +79,12 @@ class CoreLink:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._settled.wait()
+
+    async def first_word(self, seconds: float) -> None:
+        """Wait until the core has been heard, but not longer than this."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._heard.wait()
 
     async def run(self) -> None:
         """Follow and tell until cancelled."""
@@ -111,6 +118,7 @@ class CoreLink:
             self.last.update(fields)
             first, self.connected = not self.connected, True
             self._on_state(msgspec.convert(self.last, CoreState))
+            self._heard.set()
             if first and self._wanted is not None:
                 self._pending.set()
 

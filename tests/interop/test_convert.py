@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.haagent.keepalived.test_convert import SIP, TWO
+from tests.unit.haagent.keepalived.test_convert import HOOKS, SIP, TWO
 
 HAAGENT = [sys.executable, "-m", "haagent"]
 
 
 @pytest.mark.interop
-@pytest.mark.parametrize("text", [SIP, TWO], ids=["sip", "two"])
+@pytest.mark.parametrize("text", [SIP, TWO, HOOKS], ids=["sip", "two", "hooks"])
 def test_what_keepalived_accepts_is_converted_and_passes_the_check(tmp_path: Path, text: str) -> None:
     conf = tmp_path / "keepalived.conf"
     conf.write_text(text)

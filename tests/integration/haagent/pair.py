@@ -153,9 +153,9 @@ class Pair:
         for node in self.nodes.values():
             node.start_core()
         self.a.start()
-        self.until(lambda: self.a.role() == "MASTER", 10)
+        self.until(lambda: self.a.role() == "MASTER", 30)
         self.b.start()
-        self.until(lambda: self.settled("a"), 10)
+        self.until(lambda: self.settled("a"), 30)
 
     def settled(self, master: str) -> bool:
         """One master, one backup, both peers connected, both cores known."""

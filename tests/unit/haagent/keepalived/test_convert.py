@@ -102,7 +102,6 @@ def test_a_pair_for_sip_keeps_its_virtual_router() -> None:
     [
         ("notification_email", "haagent sends no mail"),
         ("label eth0:sip", "label: not carried over"),
-        ("notify_master", "the SIP core is told its role by itself"),
         ("garp_master_delay", "see [announce]"),
         ("smtp_alert", "alert on its metrics"),
         ("vrrp_instance VI_SIP", "version 3 has no password"),
@@ -269,3 +268,47 @@ def test_a_file_that_includes_itself_ends() -> None:
 )
 def test_a_wrong_value_is_named(old: str, new: str, text: str) -> None:
     assert text in "\n".join(map(str, done(SIP.replace(old, new)).notes))
+
+
+HOOKS = SIP.replace(
+    "    garp_master_delay 1",
+    """    notify "/usr/local/bin/notify.sh 'two words'" telco
+    notify_stop "logger stopped | cat"
+    notify_deleted /usr/local/bin/gone.sh""",
+).replace(
+    "global_defs {",
+    """global_defs {
+    vrrp_notify_fifo /run/k.fifo
+    vrrp_notify_fifo_script /usr/local/bin/reader.sh
+    notify_fifo /run/second.fifo""",
+)
+
+
+def test_notify_lines_become_hooks_with_keepalived_s_arguments_where_it_appends_them() -> None:
+    config = load(done(HOOKS).text)
+    every = {hook.name: hook for hook in config.hook}
+    notify, master, stop = (every[f"VI_SIP-{word}"] for word in ("notify", "notify_master", "notify_stop"))
+    assert (notify.command, notify.user) == (("/usr/local/bin/notify.sh", "two words"), "telco")
+    assert (notify.arguments, notify.routers, len(notify.states)) == ("keepalived", ("VI_SIP",), 4)
+    assert (master.command, master.states, master.arguments) == (
+        ("/usr/local/bin/go-master.sh",),
+        ("MASTER",),
+        "none",
+    )
+    assert stop.command == ("/bin/sh", "-c", "logger stopped | cat")
+    assert said(done(HOOKS), line_of(HOOKS, "notify_master")) == ""
+    assert "of which notify_stop hears" in said(done(HOOKS), line_of(HOOKS, "notify_deleted"))
+
+
+def test_the_notify_fifo_and_its_reader_are_carried_over() -> None:
+    hooks = load(done(HOOKS).text).hooks
+    assert (hooks.fifo, hooks.fifo_command) == ("/run/k.fifo", ("/usr/local/bin/reader.sh",))
+    assert "there is one event stream, /run/k.fifo" in said(done(HOOKS), line_of(HOOKS, "second.fifo"))
+
+
+def test_a_sync_group_s_notify_is_a_hook_of_the_group() -> None:
+    converted = done(TWO)
+    (hook,) = load(converted.text).hook
+    assert (hook.of, hook.command) == ("group", ("/etc/keepalived/notify.sh",))
+    assert "GROUP is told with the name of the node, not 'BOTH'" in said(converted, line_of(TWO, "BOTH"))
+    assert "runs as nobody" in said(converted, line_of(TWO, "notify /etc"))
