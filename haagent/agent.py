@@ -37,7 +37,6 @@ log = structlog.get_logger()
 WRONG = 2  # config or host
 STOP_SECONDS = 5.0
 TELL_SECONDS = 1.0
-RULES_SECONDS = 1.0
 CORE_FIRST_SECONDS = 0.25
 FIRST_WORD_SECONDS = 0.5
 HOOKS_SECONDS = 3.0  # that they have at the stop
@@ -87,7 +86,6 @@ class Control:
         self._epoch = prepared.state.epoch()
         self._core_seen = Core(pid=0, ready=False, synced=False)
         self._stopping = asyncio.Event()
-        self._rules_lock = asyncio.Lock()  # a repair and a reload do not meet
         self._hooks = Hooks(prepared.config, self._core_settled)
         self._checks = HealthChecks(prepared.config, self._on_findings)
         core = prepared.config.core
@@ -109,10 +107,11 @@ class Control:
         if self._config.api is not None:
             listen = self._config.api.listen
             servers.append(await api.serve_tcp(self, listen.host, listen.port))
-        background = [asyncio.create_task(self._history.run()), asyncio.create_task(self._sign_of_life())]
-        background += [asyncio.create_task(self._keep_rules()), asyncio.create_task(self._checks.run())]
+        work = [self._history.run(), self._checks.run(), self._rules.keep(self._tell_repair)]
+        work.append(service.sign_of_life(lambda: self._reported))
         if self._core is not None:
-            background.append(asyncio.create_task(self._core.run()))
+            work.append(self._core.run())
+        background = [asyncio.create_task(one) for one in work]
         self._hooks.start()
         if self._core is not None:
             await self._core.first_word(FIRST_WORD_SECONDS)  # else each start would begin with a fault
@@ -167,7 +166,7 @@ class Control:
     async def reload(self, by: str) -> tuple[list[str], str | None]:
         """Take over the changed file: the keys that differ, and the reason when nothing is taken."""
         service.reloading()
-        async with self._rules_lock:
+        async with self._rules.lock:
             try:
                 renewal = await asyncio.to_thread(read_renewal, self._path, self._config, self._setup)
                 refusal = await self._renew(renewal)
@@ -254,27 +253,11 @@ class Control:
         if self._guard is not None:
             self._guard.tell_core(core)
 
-    def _tell_repair(self, *, done: bool) -> None:
+    def _tell_repair(self, done: bool) -> None:
         if self._guard is not None:
             self._guard.tell_repair(done=done)
 
     # The guard's life
-
-    async def _keep_rules(self) -> None:
-        """Without them a backup would speak up and a lease would end nothing."""
-        while True:
-            await asyncio.sleep(RULES_SECONDS)
-            async with self._rules_lock:
-                await self._repair_rules()
-
-    async def _repair_rules(self) -> None:
-        missing = await self._rules.missing()
-        if not missing:
-            return
-        log.warning(Event.RULES_PUT_BACK, steps=missing)
-        self._tell_repair(done=False)
-        await self._rules.repair()
-        self._tell_repair(done=True)
 
     async def _keep_guard(self) -> None:
         """Start it, and start it again when it has died; ever slower while it dies at once."""
@@ -347,14 +330,6 @@ class Control:
         if self._core is not None:
             await self._core.settle(TELL_SECONDS)
         await self._hooks.stop(HOOKS_SECONDS)
-
-    async def _sign_of_life(self) -> None:
-        """For systemd's watchdog: only while the guard reports."""
-        interval = service.watchdog_seconds()
-        while interval is not None:
-            if time.monotonic() - self._reported < interval:
-                service.notify("WATCHDOG=1")
-            await asyncio.sleep(interval / 2)
 
 
 def _alarm(text: str) -> None:

@@ -1,6 +1,7 @@
 """IO shell: the packet rules and sysctls of the node: applied hidden at start, removed at the end."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from haagent.vip.lease import ruleset
 
 log = structlog.get_logger()
 
+LOOK_SECONDS = 1.0
 SHARED = ("strategy", "rules")
 
 
@@ -38,11 +40,28 @@ class PacketRules:
     def __init__(self, setup: Setup, run_dir: Path) -> None:
         self._ruleset = ruleset(setup)
         self._run_dir = run_dir
+        self.lock = asyncio.Lock()  # a repair and a reload do not meet
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rules")
 
     def apply(self) -> None:
         """Bring the host to the backup's state."""
         netrules.apply(self._ruleset, state_dir=self._run_dir)
+
+    async def keep(self, tell: Callable[[bool], None]) -> None:
+        """Look at them every second: without them a backup would speak up and a lease would end nothing.
+
+        `tell` has the guard know that they are being written again (False), and that they have been (True).
+        """
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            async with self.lock:
+                missing = await self.missing()
+                if not missing:
+                    continue
+                log.warning(Event.RULES_PUT_BACK, steps=missing)
+                tell(False)
+                await self.repair()
+                tell(True)
 
     async def missing(self) -> list[str]:
         """What somebody else has changed (`nft flush ruleset`, a firewall's reload): the steps to mend it."""

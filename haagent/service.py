@@ -1,8 +1,10 @@
 """IO shell: what systemd is told: READY, STATUS, STOPPING, WATCHDOG (sd_notify(3), without its library)."""
 
+import asyncio
 import os
 import socket
 import time
+from collections.abc import Callable
 
 
 def notify(state: str) -> None:
@@ -29,3 +31,12 @@ def watchdog_seconds() -> float | None:
     if not microseconds.isdecimal() or os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     return int(microseconds) / 2_000_000
+
+
+async def sign_of_life(reported: Callable[[], float]) -> None:
+    """For systemd's watchdog: only while the guard reports; `reported` is when it did last."""
+    interval = watchdog_seconds()
+    while interval is not None:
+        if time.monotonic() - reported() < interval:
+            notify("WATCHDOG=1")
+        await asyncio.sleep(interval / 2)

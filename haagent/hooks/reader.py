@@ -9,6 +9,7 @@ import structlog
 from haagent import program
 from haagent.config.hooks import HooksConfig
 from haagent.errors import HostError
+from haagent.telemetry.events import Event
 
 log = structlog.get_logger()
 
@@ -40,11 +41,11 @@ class FifoReader:
                 argv = [*self._config.fifo_command, self._config.fifo]
                 process = await program.start(argv, self._config.user, said=True)
             except HostError as error:
-                log.warning("the reader of the event stream cannot be started", reason=str(error))
+                log.warning(Event.STREAM_READER_ENDED, reason=str(error))
             else:
                 began = asyncio.get_running_loop().time()
                 code = await self._wait(process)
-                log.warning("the reader of the event stream has ended", code=code)
+                log.warning(Event.STREAM_READER_ENDED, reason=program.explain_exit(code))
                 if asyncio.get_running_loop().time() - began > LONGEST_PAUSE:
                     pause = FIRST_PAUSE
             await asyncio.sleep(pause)

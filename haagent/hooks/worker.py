@@ -10,6 +10,7 @@ import structlog
 
 from haagent.config.hooks import HookConfig, WebhookConfig
 from haagent.hooks.transition import Transition, wants
+from haagent.telemetry.events import Event
 
 log = structlog.get_logger()
 
@@ -71,7 +72,7 @@ class Worker:
         if len(self._waiting) > self.config.backlog:
             self._waiting.popleft()
             self._counts["dropped"] += 1
-            log.warning("a hook is behind: its oldest change is not told", hook=self.config.name)
+            log.warning(Event.HOOK_DROPPED, hook=self.config.name, waiting=len(self._waiting))
         self._idle.clear()
         self._some.set()
 
@@ -102,10 +103,13 @@ class Worker:
         try:
             outcome = await self._delivery.deliver(transition)
         except Exception as error:
-            log.exception("hook failed by itself", hook=self.config.name)
+            log.exception(Event.HOOK_BROKE, hook=self.config.name)
             outcome = Outcome("failed", f"the hook itself failed: {error!r}")
         self._counts[outcome.result] += 1
         self._last = outcome
         told = " ".join(transition.arguments)
-        level = log.info if outcome.result == "ok" else log.warning
-        level("hook", hook=self.config.name, told=told, result=outcome.result, detail=outcome.detail)
+        done = {"hook": self.config.name, "told": told, "result": outcome.result, "detail": outcome.detail}
+        if outcome.result == "ok":
+            log.info(Event.HOOK_TOLD, **done)
+        else:
+            log.warning(Event.HOOK_FAILED, **done)

@@ -26,6 +26,12 @@ class Event(StrEnum):
     CORE_NOT_TOLD = "core_not_told"
     PROBE_BROKE = "probe_broke"
     STATE_NOT_WRITTEN = "state_not_written"
+    # hooks
+    HOOK_TOLD = "hook_told"
+    HOOK_FAILED = "hook_failed"
+    HOOK_DROPPED = "hook_dropped"
+    HOOK_BROKE = "hook_broke"
+    STREAM_READER_ENDED = "stream_reader_ended"
     # the agent itself
     RELOADED = "reloaded"
     RELOAD_REFUSED = "reload_refused"

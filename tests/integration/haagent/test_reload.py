@@ -92,7 +92,7 @@ def test_a_reload_changes_vips_priority_and_checks_and_not_one_ping_is_lost(
     assert THIRD in pair.a.addresses()
     assert SECOND not in pair.a.addresses() + pair.b.addresses()
     assert (THIRD in pair.b.addresses()) is (strategy == "on-both")
-    assert all("somebody has changed the packet rules" not in node.log for node in pair.nodes.values())
+    assert all("rules_put_back" not in node.log for node in pair.nodes.values())
     assert any("reloaded by operator (uid 0)" in r["reason"] for r in pair.a.history())
     pair.a.kill(signal.SIGKILL)
     pair.until(lambda: pair.b.role() == "MASTER" and THIRD in pair.b.addresses(), 10)
