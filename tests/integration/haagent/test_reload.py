@@ -82,7 +82,7 @@ def test_a_reload_changes_vips_priority_and_checks_and_not_one_ping_is_lost(
             assert code == 0, said
             assert said.startswith("reloaded: virtual_router[0].priority, virtual_router[0].vips")
         time.sleep(1.5)  # the packet rules are looked at once a second: they are not to be put back
-    assert (echoes.lost, echoes.sent > 500) == (0, True)
+    assert (echoes.lost, echoes.sent > 500) == (0, True), pair.a.log + pair.b.log
     after = [node.status() for node in pair.nodes.values()]
     for old, new in zip(before, after, strict=True):
         same = ("role", "epoch", "pid", "guard_pid")
