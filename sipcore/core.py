@@ -20,6 +20,7 @@ from sipcore.replication.capability import Capability
 from sipcore.replication.journal import Journal
 from sipcore.role import Role, RoleGate
 from sipcore.timers import TimerWheel
+from sipcore.transaction.answers import AnswerReplica
 from sipcore.transaction.layer import (
     ClientTransaction,
     ServerTransaction,
@@ -77,14 +78,14 @@ class SipCore:
         self.keeper = Keeper(dialogs, gate, proxy.originator, proxy.cancel_invite)
         self._transactions = TransactionReplica(gate, Takeover(self.proxy))
         self._dialogs = DialogReplica(gate, dialogs)
-        self.capabilities: tuple[Capability, ...] = (self._dialogs, self._transactions)
+        self._answers = AnswerReplica(gate, journal, self.layer)
+        self.capabilities: tuple[Capability, ...] = (self._dialogs, self._transactions, self._answers)
         for capability in self.capabilities:
             journal.register(capability)
         self.followers: list[Callable[[Role, float], None]] = []  # who else hears of a new role, last
         self._queue: deque[tuple[float, bytes, Hop]] = deque()
         self._is_master = gate.is_master
-        self.received = 0  # datagrams
-        self.bad = self.transport_errors = 0  # datagrams that are not SIP; messages that came back unsent
+        self.received = self.bad = self.transport_errors = 0  # datagrams; not SIP; messages that came back
         self.aged_out = 0  # datagrams that came to a BACKUP and had no time to wait for it to be MASTER
 
     def _introduce(self) -> None:
@@ -164,10 +165,12 @@ class SipCore:
             self.proxy.stateless.on_takeover(now)
             self._dialogs.take_over(now)
             self._transactions.take_over(now)
+            self._answers.take_over(now)
             self._feed_queue(now)
         else:
             self._dialogs.stand_by(now)
             self._transactions.stand_by(old_epoch, now)
+            self._answers.stand_by(now)
             self.layer.silence()
         for follower in self.followers:
             follower(role, now)

@@ -15,6 +15,7 @@ class Kind(IntEnum):
     DIALOG = 2
     TRANSACTION = 3
     NONCE = 4
+    ANSWER = 5  # the last answer to a request other than INVITE
     CDR = 9  # call detail records that are not on a disk yet
 
 

@@ -53,6 +53,8 @@ class TransactionLayer:
         self.limit = limit  # server transactions; a request above it gets 503
         self.overloaded = 0  # requests that got it
         self.active = True  # False on a BACKUP: nothing may be sent
+        self.on_answered: Callable[[ServerTransaction], None] | None = None  # see `answered`
+        self.given: dict[bytes, bytes] = {}  # answers of the master before this one, by key of their request
         self.traffic = Traffic()
         self.servers: dict[bytes, ServerTransaction] = {}
         self.clients: dict[bytes, ClientTransaction] = {}
@@ -178,6 +180,11 @@ class TransactionLayer:
         if self.observer is not None:
             self.observer(tx, now)
 
+    def answered(self, tx: ServerTransaction) -> None:
+        """Called by a transaction other than INVITE that has its final answer and may have to repeat it."""
+        if self.on_answered is not None:
+            self.on_answered(tx)
+
     def _add_client(self, tx: ClientTransaction) -> None:
         self.clients[tx.key] = tx
         if tx.reliable:
@@ -210,6 +217,10 @@ class TransactionLayer:
             self.user.on_request(request, source, None, now)
             return
         hop = reply_hop(request, source)
+        if self.given and key in self.given:
+            self.traffic.retransmissions += 1
+            self.outbox.append(Send(self.given[key], hop))
+            return
         if len(self.servers) >= self.limit and method != b"CANCEL":
             self._refuse(request, hop)
             return

@@ -191,3 +191,6 @@ class Owner(Protocol):
 
     def moved(self, tx: ServerTransaction, now: float) -> None:
         """An INVITE server transaction changed its state or its last response."""
+
+    def answered(self, tx: ServerTransaction) -> None:
+        """A request other than INVITE has its final answer, and may be repeated all the same."""

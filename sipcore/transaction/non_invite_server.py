@@ -89,7 +89,12 @@ class NonInviteServer(ServerTransaction):
         self._send_last()
 
     def _complete(self, now: float) -> None:
-        self.ends_at = now + (0.0 if self.reliable else self._owner.timers.j)
+        owner = self._owner
+        if self.reliable:
+            self.ends_at = now
+        else:
+            self.ends_at = now + owner.timers.j
+            owner.answered(self)
         self._send_last()
 
     def _absorb(self, _now: float) -> None:
