@@ -18,6 +18,7 @@ from rich.markup import escape
 from sipcore import views
 from sipcore.cli_calls import dialog_app, profile
 from sipcore.cli_cdr import cdr
+from sipcore.cli_replication import app as replication
 from sipcore.cli_users import app as users
 from sipcore.console import (
     REFUSED,
@@ -49,6 +50,7 @@ app.add_typer(role_app, name="role")
 app.add_typer(dialog_app, name="dialog")
 app.add_typer(phone, name="phone")
 app.add_typer(users, name="user")
+app.add_typer(replication, name="replication")
 app.command()(profile)
 app.command()(cdr)
 ban_app = typer.Typer(no_args_is_help=True, help="Show, add, lift and export bans of sources.")
@@ -110,14 +112,6 @@ def transaction(
     show(
         records, lambda found: views.rows(found, ("side", "method", "call_id", "uri", "hop")), as_json=as_json
     )
-
-
-@app.command()
-def replication(
-    socket: SocketOption = None, config: ConfigOption = None, as_json: JsonOption = False
-) -> None:
-    """Show the links to the peers: who is in sync, what is not acknowledged yet."""
-    show(ask(lambda: control_client(socket, config).get("/v1/replication")), views.fields, as_json=as_json)
 
 
 @app.command()

@@ -46,6 +46,15 @@ _OF_PEER = {
     "heard_ms_ago": "Milliseconds since the peer was heard.",
     "sync_progress": "Part of the full sync that the peer has, 0 to 1.",
     "snapshots": "Full syncs that were begun.",
+    "last_match_ms_ago": "Milliseconds since both nodes were known to hold the same.",
+    "divergent_keys": "Keys that were different in the last comparison.",
+    "repaired_keys": "Keys that this node had repaired since the link is up.",
+    "comparisons": "Comparisons since the link is up.",
+}
+
+_OF_KIND = {
+    "lag_events": "Changes of a kind that the peer has not acknowledged.",
+    "divergent_keys": "Keys of a kind that were different in the last comparison.",
 }
 
 
@@ -116,7 +125,15 @@ class _StatusCollector(Collector):
             return
         for name, text in _OF_PEER.items():
             family = GaugeMetricFamily(f"sipcore_replication_{name}", text, labels=["peer"])
-            yield _labelled(family, {peer: row[name] for peer, row in link["peers"].items() if name in row})
+            known = {peer: row[name] for peer, row in link["peers"].items() if row.get(name) is not None}
+            yield _labelled(family, known)
+        for name, text in _OF_KIND.items():
+            family = GaugeMetricFamily(f"sipcore_replication_kind_{name}", text, labels=["peer", "kind"])
+            for peer, row in link["peers"].items():
+                for kind, values in row.get("kinds", {}).items():
+                    if values[name] is not None:
+                        family.add_metric([peer, kind], float(values[name]))
+            yield family
         events = CounterMetricFamily("sipcore_replication_events", "By kind of event.", labels=["event"])
         yield _labelled(events, link["counters"])
         yield GaugeMetricFamily(
@@ -125,7 +142,7 @@ class _StatusCollector(Collector):
         waits = CounterMetricFamily(
             "sipcore_semi_sync_answers", "Answers that waited for a standby, by how it ended.", labels=["end"]
         )
-        ends = ("acknowledged", "released")
+        ends = ("acknowledged", "released", "dropped")
         yield _labelled(waits, {end: link["semi_sync"][end] for end in ends})
 
 

@@ -1,7 +1,9 @@
 """Sans-IO: what the command line shows of the SIP core, as rich tables."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Column, Table
 
@@ -12,6 +14,19 @@ _TRAFFIC = {
     "responses": "responses_received",
     "answers sent": "responses_sent",
     "unreadable": "parse_errors",
+}
+_PEER = {
+    "node": "node",
+    "role": "role",
+    "in sync": "synced",
+    "it too": "peer_synced",
+    "lag": "lag_events",
+    "lag ms": "lag_ms",
+    "bytes unacked": "unacked_bytes",
+    "match ms ago": "last_match_ms_ago",
+    "keys differ": "divergent_keys",
+    "sync": "sync_progress",
+    "heard ms ago": "heard_ms_ago",
 }
 _COLOURS = {"MASTER": "bold green", "BACKUP": "cyan"}
 
@@ -60,6 +75,38 @@ def fields(record: Json) -> Table:
     for name, value in record.items():
         table.add_row(escape(name.replace("_", " ")), _cell(value))
     return table
+
+
+def replication(state: Mapping[str, Any]) -> Group:
+    """The links to the peers: a table of them, one of the kinds, and what else was counted."""
+    if not state.get("configured"):
+        return Group("no [replication] is configured")
+    peers = Table(title=f"replication of node {escape(state['node'])}", title_justify="left")
+    kinds = Table("peer", "kind", "lag", "keys that differ")
+    for name in ("peer", *_PEER):
+        peers.add_column(name)
+    for address, row in state["peers"].items():
+        peers.add_row(escape(address), *(_cell(row.get(field)) for field in _PEER.values()))
+        for kind, values in row.get("kinds", {}).items():
+            kinds.add_row(escape(address), kind, _cell(values["lag_events"]), _cell(values["divergent_keys"]))
+    rest = fields({name: state[name] for name in ("synced", "sequence", "semi_sync", "counters")})
+    return Group(peers, kinds, rest)
+
+
+def verified(found: Mapping[str, Any]) -> Group:
+    """What `verify` found: a line per peer, and the keys that differ."""
+    lines: list[RenderableType] = ["the same everywhere" if found["equal"] else "[bold red]not the same[/]"]
+    if "reason" in found:
+        lines.append(escape(found["reason"]))
+    for peer, row in found["peers"].items():
+        differ = ", ".join(f"{kind} {count}" for kind, count in row.get("divergent", {}).items() if count)
+        lines.append(f"{escape(peer)}: {escape(row.get('reason') or differ or 'equal')}")
+        if row.get("differing"):
+            lines.append(rows(row["differing"], ("kind", "key", "here", "there")))
+    for kind, count in found.get("records", {}).items():
+        wrong = found["wrong_sums"][kind]
+        lines.append(f"{kind}: {count} records" + (f", [bold red]{wrong} wrong sums[/]" if wrong else ""))
+    return Group(*lines)
 
 
 def _cell(value: object) -> str:

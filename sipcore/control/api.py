@@ -48,6 +48,7 @@ class ControlApi:
                 web.get("/v1/profiles/{name}", self._get_profiles),
                 web.get("/v1/transactions", self._get_transactions),
                 web.get("/v1/replication", self._get_replication),
+                web.get("/v1/replication/verify", self._verify_replication),
                 web.get("/v1/resolver", self._get_resolver),
                 web.delete("/v1/resolver", self._forget_names),
                 web.get("/v1/trace", self._get_trace),
@@ -165,6 +166,9 @@ class ControlApi:
 
     async def _get_replication(self, _request: web.Request) -> web.Response:
         return _json(self._served.replication())
+
+    async def _verify_replication(self, _request: web.Request) -> web.Response:
+        return _json(await self._served.verify())
 
     async def _get_resolver(self, _request: web.Request) -> web.Response:
         return _json(self._served.resolver())

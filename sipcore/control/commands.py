@@ -81,6 +81,9 @@ class Served(Protocol):
     def replication(self) -> Json:
         """The links to the peers."""
 
+    async def verify(self) -> Json:
+        """All that this node and its peers hold, compared."""
+
     def bans(self) -> Sequence[Json]:
         """The ban list, and what pike blocks."""
 

@@ -50,8 +50,16 @@ class DialogReplica:
         if dialog is not None and self._table.is_replicated(dialog):
             dialog.epoch = epoch
             dialog.change = max(dialog.change, self._table.ended.version(key)[1]) + 1
+        self.restamp(key)
+
+    def restamp(self, key: bytes) -> None:
+        """The version of the dialog, led or held."""
+        dialog, held = self._table.dialogs.get(key), self._held.get(key)
+        if dialog is not None and self._table.is_replicated(dialog):
             self.stamps.put(key, _stamp(key, dialog_rank(dialog)))
-        elif key not in self._held:
+        elif held is not None:
+            self.stamps.put(key, _stamp(key, held.rank))
+        else:
             self.stamps.drop(key)
 
     def ended(self, key: bytes) -> int:

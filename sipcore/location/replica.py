@@ -61,6 +61,10 @@ class LocationReplica:
 
     def changed(self, key: bytes, epoch: int) -> None:
         """The bindings have their versions: only the stamp is to be made anew."""
+        self.restamp(key)
+
+    def restamp(self, key: bytes) -> None:
+        """The sum over the versions of the AOR's bindings."""
         record = self._table.record(key)
         if record is None or not record.bindings:
             self.stamps.drop(key)
@@ -75,14 +79,14 @@ class LocationReplica:
         """Merge a peer's bindings of this AOR."""
         if not self._table.merge(key, [_from_wire(wire, now) for wire in self._decode(payload)], now):
             return False
-        self.changed(key, epoch)
+        self.restamp(key)
         return True
 
     def delete(self, key: bytes, epoch: int, now: float) -> bool:
         """Drop what has ended."""
         if self._table.record(key) is None or not self._table.merge(key, (), now):
             return False
-        self.changed(key, epoch)
+        self.restamp(key)
         return True
 
     def keys(self) -> list[bytes]:

@@ -62,6 +62,9 @@ class Digested(Protocol):
         Called once per batch, before `pack`.
         """
 
+    def restamp(self, key: bytes) -> None:
+        """Make the stamp of this key anew from the record."""
+
     def ended(self, key: bytes) -> int:
         """The epoch in which the record was deleted; -1 when that is not known."""
 

@@ -23,13 +23,25 @@ from sipcore.replication.capability import Digested, Kind, Record
 from sipcore.replication.digest import BUCKETS, Stamps
 from sipcore.replication.frame import FrameType
 from sipcore.replication.journal import Journal
-from sipcore.replication.wire import Ask, Compared, Digest, Exchange, Keys, Sums, batch_head, encode
+from sipcore.replication.wire import (
+    Ask,
+    Compared,
+    Difference,
+    Digest,
+    Exchange,
+    Keys,
+    Sums,
+    batch_head,
+    encode,
+)
 
 INTERVAL = 2.0  # seconds between two digests
 AGAIN = 0.2  # seconds to the next one after a repair
 FRAME_BYTES = 32 * 1024  # of keys or records in one frame, after which the next one begins
 FRAME_KEYS = 256
 ASK_BUCKETS = 64
+EXAMPLES = 100  # keys that are named to an operator
+MAX_EXAMPLE = 200  # bytes of such a key
 MAX_ASKS = 4  # that wait for their answer: an honest peer has one
 _RECORDS = msgspec.msgpack.Encoder().encode
 
@@ -45,11 +57,16 @@ class Authority:
         self._now = now
         self._asks: deque[Iterator[Parts]] = deque()
         self.digest_at = now
-        self.divergent: dict[int, int] | None = None  # what the peer said last; None: nothing yet
+        self.digest_wanted = False
+        self.last: Compared | None = None  # what the peer said last; None: nothing yet
+        self.count = 0  # comparisons
         self.matched_at: float | None = None
 
     def on_ask(self, ask: Ask) -> None:
         """The peer wants to see more; raises ReplicationError for what no honest peer asks."""
+        if not ask.kind:
+            self.digest_wanted = True
+            return
         if not all(0 <= bucket < BUCKETS for bucket in ask.buckets):
             raise ReplicationError(f"ask for a bucket that is not in 0..{BUCKETS - 1}")
         digested = self._digested(ask.kind)
@@ -65,7 +82,8 @@ class Authority:
 
     def on_compared(self, compared: Compared, now: float) -> None:
         """The peer is through with a digest; after a repair the next one comes soon."""
-        self.divergent = compared.divergent
+        self.last = compared
+        self.count += 1
         if any(compared.divergent.values()):
             self.digest_at = min(self.digest_at, now + AGAIN)
         else:
@@ -79,8 +97,9 @@ class Authority:
             if parts is not None:
                 return parts
             self._asks.popleft()
-        if not leading or now < self.digest_at:
+        if not self.digest_wanted and (not leading or now < self.digest_at):
             return None
+        self.digest_wanted = False
         self.digest_at = now + INTERVAL
         roots = {int(kind): digested.stamps.root for kind, digested in self._journal.digested.items()}
         return FrameType.DIGEST, (encode(Digest(roots)),)
@@ -136,11 +155,11 @@ class Follower:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self.divergent: dict[int, int] | None = None  # kind -> keys, of the last digest; None: nothing yet
+        self.last: Compared | None = None  # what the last digest brought out; None: nothing yet
         self.repaired = 0  # keys, since the session began
-        self.compared = 0  # digests
+        self.count = 0  # comparisons
         self.matched_at: float | None = None
-        self._found: dict[int, int] = {}
+        self._found = Compared({})
         self._kinds: deque[int] = deque()  # that differ, the first one is looked at
         self._buckets: deque[int] = deque()
         self._exchanges: deque[Exchange] = deque()
@@ -151,9 +170,8 @@ class Follower:
         if self._busy:
             return []
         mine = {int(kind): digested.stamps.root for kind, digested in self._journal.digested.items()}
-        self.compared += 1
-        self._found = {kind: 0 for kind in mine if kind in digest.roots}
-        self._kinds.extend(kind for kind in self._found if mine[kind] != digest.roots[kind])
+        self._found = Compared({kind: 0 for kind in mine if kind in digest.roots}, [])
+        self._kinds.extend(kind for kind in self._found.divergent if mine[kind] != digest.roots[kind])
         self._busy = True
         if not self._kinds:
             self.matched_at = now
@@ -175,7 +193,11 @@ class Follower:
             mine.update(self._stamps().of(bucket))
         theirs = keys.stamps
         differ = [key for key in theirs.keys() | mine.keys() if theirs.get(key) != mine.get(key)]
-        self._found[keys.kind] += len(differ)
+        self._found.divergent[keys.kind] += len(differ)
+        room = max(EXAMPLES - len(self._found.examples), 0)
+        self._found.examples += [
+            Difference(keys.kind, key[:MAX_EXAMPLE], key in mine, key in theirs) for key in differ[:room]
+        ]
         self._offer(differ, now)
         return self._next_exchange()
 
@@ -188,8 +210,9 @@ class Follower:
         if self._kinds:
             return [(FrameType.ASK, (encode(Ask(self._kinds[0])),))]
         self._busy = False
-        self.divergent = self._found
-        return [(FrameType.COMPARED, (encode(Compared(self._found)),))]
+        self.last = self._found
+        self.count += 1
+        return [(FrameType.COMPARED, (encode(self._found),))]
 
     def _next_buckets(self) -> list[Parts]:
         if self._buckets:

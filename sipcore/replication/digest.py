@@ -53,9 +53,17 @@ class Stamps:
         if not bucket:
             del self._buckets[number]
 
+    def stamp(self, key: bytes) -> int:
+        """The stamp of a key; 0: there is none."""
+        return self.of(bucket_of(key)).get(key, 0)
+
     def of(self, bucket: int) -> dict[bytes, int]:
         """Key to stamp of one bucket; not to be changed."""
         return self._buckets.get(bucket, {})
+
+    def keys(self) -> list[bytes]:
+        """All of them."""
+        return [key for bucket in self._buckets.values() for key in bucket]
 
     def pack(self) -> bytes:
         """The sums of all buckets."""

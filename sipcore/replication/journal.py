@@ -1,6 +1,6 @@
 """Sans-IO: the sequenced log of this node's own changes, and the bounded backlog that a peer resumes from."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,6 +11,8 @@ from sipcore.role import RoleGate
 
 MAX_BATCH = 512 * 1024  # bytes of records after which a batch is closed and the next one begins
 MAX_RECORD = 1024 * 1024  # bytes of one record
+
+_decode = msgspec.msgpack.Decoder(list[Record]).decode
 
 
 @dataclass(slots=True)
@@ -95,6 +97,11 @@ class Journal:
         self._by_first[first] = entry
         self._forget_oldest()
         return self.sequence, payload
+
+    def kinds_after(self, sequence: int) -> Counter[int]:
+        """How many changes of each kind came after this sequence; for an operator: it reads them again."""
+        after = (entry for entry in self._entries if entry.last > sequence)
+        return Counter(record.kind for entry in after for record in _decode(entry.payload))
 
     def entry(self, first: int) -> Entry | None:
         """The batch that begins with this sequence, None when the backlog has lost it."""

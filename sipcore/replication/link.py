@@ -19,7 +19,8 @@ from sipcore.replication.events import Acked, Event, NewerMaster, PeerRole, Peer
 from sipcore.replication.journal import Journal
 from sipcore.replication.semi_sync import HoldQueue, SemiSync
 from sipcore.replication.session import LocalNode, Timing
-from sipcore.replication.status import Value, session_status
+from sipcore.replication.status import session_status
+from sipcore.replication.verify import verify
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -142,7 +143,7 @@ class ReplicationLink(Generic[T]):
         """Whether no peer has ever been there."""
         return not self.ever_connected
 
-    def peers(self, now: float) -> dict[str, dict[str, Value]]:
+    def peers(self, now: float) -> dict[str, dict[str, object]]:
         """Each configured peer: how far it is behind, and what is under way."""
         by_host = {ip_address(c.host): c for c in self.connections if c.node}
         return {
@@ -175,6 +176,10 @@ class ReplicationLink(Generic[T]):
                 "dropped": queue.dropped,
             },
         }
+
+    async def verify(self) -> dict[str, object]:
+        """Compare everything with each peer now."""
+        return await verify(self.journal, self.connections)
 
     # What connections say
 

@@ -128,6 +128,33 @@ class ReplicationSession:
             self._beat_due = True
             self._next_beat = now + self.local.timing.heartbeat
 
+    def compare(self) -> bool:
+        """Compare now what both hold; False when the peer is too old for that or the link is not in sync."""
+        if self.version < COMPARES or not (self._synced and self._peer_synced):
+            return False
+        if self.leads:
+            self.authority.digest_wanted = True
+        else:
+            self._send(FrameType.ASK, encode(Ask(0)))
+        return True
+
+    @property
+    def compared(self) -> Compared | None:
+        """What the last comparison brought out, whoever led it."""
+        found = self.authority.last if self.leads else self.follower.last
+        return found or self.authority.last or self.follower.last
+
+    @property
+    def comparisons(self) -> int:
+        """How many there were."""
+        return self.authority.count + self.follower.count
+
+    @property
+    def matched_at(self) -> float | None:
+        """When both were last known to hold the same."""
+        times = [at for at in (self.authority.matched_at, self.follower.matched_at) if at is not None]
+        return max(times, default=None)
+
     def announce(self) -> None:
         """Tell the peer this node's role with the next output, not with the next heartbeat."""
         self._beat_due = True
@@ -150,11 +177,11 @@ class ReplicationSession:
         """The log, and behind all of it what is compared."""
         owed = self.sender.next(now)
         if owed is None and self.version >= COMPARES and self.sender.caught_up:
-            owed = self.authority.next(now, leading=self._leads and self._synced and self._peer_synced)
+            owed = self.authority.next(now, leading=self.leads and self._synced and self._peer_synced)
         return owed
 
     @property
-    def _leads(self) -> bool:
+    def leads(self) -> bool:
         """Whether this node's word counts more than the peer's: it is master, of the higher epoch."""
         gate, peer = self.local.journal.gate, self.peer
         if peer is None:

@@ -71,7 +71,7 @@ class Digest(msgspec.Struct, array_like=True):
 
 
 class Ask(msgspec.Struct, array_like=True):
-    """Without buckets: the sums of all of them; else what is in these."""
+    """Without buckets: the sums of all of them; else what is in these; kind 0: your digest, now."""
 
     kind: int
     buckets: Annotated[list[int], msgspec.Meta(max_length=BUCKETS)] = []
@@ -99,10 +99,20 @@ class Exchange(msgspec.Struct, array_like=True):
     records: list[Record]
 
 
+class Difference(NamedTuple):
+    """A key that is not the same on both nodes."""
+
+    kind: int
+    key: bytes
+    at_follower: bool  # whether there is a record at all
+    at_leader: bool
+
+
 class Compared(msgspec.Struct, array_like=True):
     """Kind to the number of keys that were different; all 0: both hold the same."""
 
     divergent: dict[int, int]
+    examples: list[Difference] = []
 
 
 class Batch(NamedTuple):

@@ -140,6 +140,12 @@ class Answers:
             return {"configured": False}
         return {"configured": True, **self._link.status(time.monotonic())}
 
+    async def verify(self) -> Json:
+        """All that this node and its peers hold, compared."""
+        if self._link is None:
+            return {"equal": False, "reason": "no [replication] is configured", "peers": {}}
+        return await self._link.verify()
+
     def _counters(self) -> dict[str, int]:
         return {
             **self._parts.core.counters,

@@ -36,12 +36,17 @@ def replication() -> dict[str, Any]:
     peer = {
         "connected": True, "node": "b", "synced": True, "peer_synced": False, "lag_events": 1, "lag_ms": 0.5,
         "unacked_bytes": 10, "sync_progress": 1.0, "snapshots": 1, "heard_ms_ago": 3.0,
+        "last_match_ms_ago": 40, "divergent_keys": 3, "repaired_keys": 4, "comparisons": 5,
+        "kinds": {
+            "contact": {"lag_events": 1, "divergent_keys": 3},
+            "nonce": {"lag_events": 0, "divergent_keys": None},
+        },
     }  # fmt: skip
     return {
         "configured": True,
         "peers": {"10.0.0.2:5070": peer, "10.0.0.3:5070": {"connected": False}},
         "counters": {"refused": 2},
-        "semi_sync": {"held": 0, "acknowledged": 5, "released": 1},
+        "semi_sync": {"held": 0, "acknowledged": 5, "released": 1, "dropped": 0},
     }
 
 
@@ -68,6 +73,7 @@ def test_what_was_counted_is_what_is_told() -> None:
     assert value("sipcore_parse_errors_total", reason='Bad "Via"\n') == 1
     assert value("sipcore_replication_connected", peer="10.0.0.3:5070") == 0
     assert value("sipcore_semi_sync_answers_total", end="released") == 1
+    assert value("sipcore_replication_kind_divergent_keys", peer="10.0.0.2:5070", kind="contact") == 3
     assert value("sipcore_cachedb_calls_total", store="redis:location") == 3
     assert value("sipcore_cachedb_usable", store="redis:location") == 0
 
@@ -84,12 +90,14 @@ def test_without_a_peer_there_is_no_replication() -> None:
 
 
 def test_the_page_lists_each_metric_with_its_kind_and_labels_and_no_other() -> None:
-    listed = set(re.findall(r"^\| `(sipcore_\w+)(?:\{(\w+)\})?` \| (\w+) \|", DOC.read_text(), re.MULTILINE))
+    listed = set(
+        re.findall(r"^\| `(sipcore_\w+)(?:\{([\w,]+)\})?` \| (\w+) \|", DOC.read_text(), re.MULTILINE)
+    )
     told = set()
     for family in families().values():
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
         name = f"{family.name}_total" if family.type == "counter" else family.name
-        told.add((name, "".join(labels), family.type))
+        told.add((name, ",".join(sorted(labels)), family.type))
     assert told == listed
 
 
