@@ -68,6 +68,7 @@ PASS = Dialect(
     PASSWORD,
     wire={"vrrp.version": "2", "vrrp.auth_type": "1", "vrrp.auth_string": "s3cret42"},
 )
+QUARTER = Dialect("v3-250ms", interval=0.25, wire={"vrrp.version": "3", "ip.dst": "224.0.0.18"})
 IPV6 = Dialect(
     "v3-ipv6",
     vips=(LINK_LOCAL, VIP6),
@@ -94,7 +95,7 @@ UNICAST6 = Dialect(
     vips=(LINK_LOCAL, VIP6),
     wire={"vrrp.version": "3", "ipv6.dst": A6, "ipv6.hlim": "255"},
 )
-DIALECTS = [V2, PASS, IPV6, UNICAST, UNICAST2, UNICAST6]
+DIALECTS = [V2, PASS, QUARTER, IPV6, UNICAST, UNICAST2, UNICAST6]
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +203,30 @@ def test_a_stranger_is_not_taken_for_a_peer(lan: Lan, tmp_path: Path) -> None:
             peer.wait_for("Entering MASTER STATE", timeout=10)
             assert wait_until(lambda: ours.counters().get("discarded_stranger", 0) > 0, 5), ours.status()
             assert ours.role() == "MASTER"
+
+
+@pytest.mark.parametrize(("ours_on", "theirs_on"), [("a", "b"), ("b", "a")])
+def test_of_two_masters_with_equal_priorities_the_greater_address_stays(
+    lan: Lan, tmp_path: Path, ours_on: str, theirs_on: str
+) -> None:
+    deaf = ["iptables", "-I", "INPUT", "-p", "vrrp", "-j", "DROP"]
+    hears = [*deaf[:1], "-D", *deaf[2:]]
+    hosts = [lan.hosts[name] for name in (ours_on, theirs_on)]
+    assert [host.spawn(deaf).wait(10) for host in hosts] == [0, 0]
+    try:
+        with Agent(hosts[0], tmp_path, priority=100, interval=0.1) as ours:
+            ours.wait_for("MASTER", timeout=5)
+            with Keepalived(hosts[1], priority=100, interval=0.1) as peer:
+                peer.wait_for("Entering MASTER STATE", timeout=10)
+                assert [host.spawn(hears).wait(10) for host in hosts] == [0, 0]
+                if ours_on == "b":
+                    peer.wait_for("Entering BACKUP STATE", timeout=5)
+                    assert ours.role() == "MASTER"
+                else:
+                    ours.wait_for("BACKUP", timeout=5)
+    finally:
+        for host in hosts:
+            host.spawn(hears).wait(10)
 
 
 def test_an_ipv6_vip_is_announced_with_router_and_override_flag_and_joins_its_solicited_node_group(

@@ -71,8 +71,8 @@ def test_a_switchover_moves_the_mac_and_the_backup_sends_nothing_from_it(pair: P
     pair.start()
     with Capture(pair.lan.hosts["client"], only="ether src " + MAC) as capture:
         pair.a.client.post("/v1/switchover", {})
-        pair.until(lambda: pair.settled("b"), 10)
-        pair.until(lambda: not is_up(pair.a), 5)
+        pair.until(lambda: pair.settled("b"), 30)
+        pair.until(lambda: not is_up(pair.a), 30)
         assert is_up(pair.b)
         assert answering(pair) == {MAC.replace(":", "")}
         moved = time.time()
@@ -88,11 +88,11 @@ def test_a_switchover_moves_the_mac_and_the_backup_sends_nothing_from_it(pair: P
 def test_a_killed_agent_goes_mute_and_the_next_one_removes_its_virtual_mac(pair: Pair) -> None:
     pair.start()
     pair.a.kill(signal.SIGKILL)
-    pair.until(lambda: pair.b.role() == "MASTER", 10)
-    pair.until(lambda: answering(pair) == {MAC.replace(":", "")}, 5)
+    pair.until(lambda: pair.b.role() == "MASTER", 30)
+    pair.until(lambda: answering(pair) == {MAC.replace(":", "")}, 30)
     assert is_up(pair.a), "nobody was there to set it down"
     pair.a.start()
-    pair.until(lambda: pair.settled("b"), 10)
+    pair.until(lambda: pair.settled("b"), 30)
     assert "virtual_mac_cleaned" in pair.a.log
     assert macvlan(pair.a).count("vrrp4.51") == 1
     assert not is_up(pair.a)
@@ -103,11 +103,11 @@ def test_one_that_is_set_down_is_set_up_again_and_one_that_is_deleted_is_a_fault
     pair.start()
     name = macvlan(pair.a).split()[1]
     pair.a.shell("ip", "link", "set", name.partition("@")[0].rstrip(":"), "down")
-    pair.until(lambda: "is put back" in pair.a.log, 5)
-    pair.until(lambda: is_up(pair.a) and VIP6 in macvlan(pair.a), 5)
+    pair.until(lambda: "is put back" in pair.a.log, 30)
+    pair.until(lambda: is_up(pair.a) and VIP6 in macvlan(pair.a), 30)
     assert pair.a.role() == "MASTER"
     pair.a.shell("ip", "link", "del", name.partition("@")[0].rstrip(":"))
-    pair.until(lambda: pair.b.role() == "MASTER", 10)
+    pair.until(lambda: pair.b.role() == "MASTER", 30)
     assert pair.a.role() == "FAULT"
     assert "was deleted by someone else" in pair.a.log
 
