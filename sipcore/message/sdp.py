@@ -18,7 +18,7 @@ MAX_PARTS = 32
 
 _LINE = re.compile(rb"^([a-z])=([^\r\n]*+)", re.MULTILINE)  # section 5: a parser takes LF alone, too
 _ADDRESS = re.compile(rb"IN +(IP[46]) +([^\s/]++)")
-_MEDIA = re.compile(rb"([^\s/]++) +(\d{1,5}+)(?:/(\d{1,5}+))? +(\S++)((?: +\S++)*+) *+\Z")
+_MEDIA = re.compile(rb"([^\s/]++) +(\d{1,5}+)(?:/(\d{1,5}+))? +(\S++)((?: +\S++)*) *+\Z")
 _BOUNDARY = re.compile(rb';\s*+boundary\s*+=\s*+(?:"([^"\r\n]{1,70})"|([^\s;"]{1,70}))', re.IGNORECASE)
 
 
