@@ -11,6 +11,11 @@ class Settings:
     advert: float
     fall: int
     strategy: str
+    hello: float = 0.0
+    """Seconds between two hellos of our agents; 0: none. keepalived has no such thing."""
+    users: tuple[tuple[str, str], ...] = ()
+    """Names and passwords; of our core only."""
+    allow_peer_only: bool = False
 
 
 class Contender(Protocol):

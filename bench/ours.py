@@ -13,38 +13,45 @@ class Ours:
     name = "haagent"
 
     def __init__(self, lan: Lan, folder: Path, settings: Settings) -> None:
-        self._pair = lab.Pair(lan, folder, lab.Settings(settings.strategy, settings.advert))
+        told = lab.Settings(
+            settings.strategy,
+            settings.advert,
+            settings.users,
+            hello=settings.hello,
+            allow_peer_only=settings.allow_peer_only,
+        )
+        self.pair = lab.Pair(lan, folder, told)
 
     def start(self, node: str) -> None:
         """Start core and agent of a node."""
-        self._pair.nodes[node].start()
+        self.pair.nodes[node].start()
 
     def ready(self, node: str) -> bool:
         """A node alone is ready when it has a role; the second one when the pair is in sync."""
         other = next(name for name in NODES if name != node)
-        if self._pair.nodes[other].role() is None:
-            return self._pair.nodes[node].role() == "MASTER"
-        return self._pair.is_ready()
+        if self.pair.nodes[other].role() is None:
+            return self.pair.nodes[node].role() == "MASTER"
+        return self.pair.is_ready()
 
     def agent(self, node: str) -> list[int]:
         """Guard and control."""
-        return self._pair.nodes[node].agent_pids()
+        return self.pair.nodes[node].agent_pids()
 
     def core(self, node: str) -> list[int]:
         """The SIP core."""
-        return self._pair.nodes[node].core_pids()
+        return self.pair.nodes[node].core_pids()
 
     def reap(self, node: str) -> None:
         """Collect the killed core."""
-        self._pair.nodes[node].reap()
+        self.pair.nodes[node].reap()
 
     def switchover(self, node: str) -> None:
         """The planned move: `haagent switchover`."""
-        self._pair.nodes[node].agent.post("/v1/switchover")
+        self.pair.nodes[node].agent.post("/v1/switchover")
 
     def stop(self, node: str) -> None:
         """End a node's processes, also when they were killed or frozen."""
-        self._pair.nodes[node].stop(kill=True)
+        self.pair.nodes[node].stop(kill=True)
 
     def stop_all(self) -> None:
         """End both nodes."""

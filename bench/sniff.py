@@ -29,10 +29,7 @@ class Adverts:
     def __init__(self, lan: Lan, node: str) -> None:
         with lan.hosts["switch"].entered():
             self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        code = b"".join(struct.pack("HBBI", *step) for step in FILTER)
-        buffer = ctypes.create_string_buffer(code)
-        program = struct.pack("HL", len(FILTER), ctypes.addressof(buffer))
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+        only_vrrp(self._socket)
         self._socket.bind((f"{node}-lan", ETH_P_ALL))
         self._socket.setblocking(False)
 
@@ -63,3 +60,11 @@ class Adverts:
             except BlockingIOError:
                 return count
             count += origin[2] != socket.PACKET_OUTGOING
+
+
+def only_vrrp(sock: socket.socket) -> None:
+    """Let a packet socket see advertisements over IPv4 alone."""
+    code = b"".join(struct.pack("HBBI", *step) for step in FILTER)
+    buffer = ctypes.create_string_buffer(code)
+    program = struct.pack("HL", len(FILTER), ctypes.addressof(buffer))
+    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)

@@ -32,10 +32,12 @@ advert_interval = "{advert:g}ms"
 preempt = false
 vips = {vips}
 strategy = "{strategy}"
+{allow}
 [peer]
 local = "{own}"
 address = "{other}"
 port = 5405
+hello = "{hello}"
 key_file = "{shared}/peer.key"
 [core]
 kind = "sipcore"
@@ -71,6 +73,10 @@ class Settings:
     advert: float = 0.1
     users: tuple[tuple[str, str], ...] = ()
     vips: tuple[str, ...] = (VIP,)
+    hello: float = 0.0
+    """Seconds between two hellos on the second path; 0: none."""
+    allow_peer_only: bool = False
+    """Advertisements of anybody else are discarded."""
 
 
 class Node:
@@ -82,6 +88,8 @@ class Node:
         self._folder = folder
         self.agent = ControlClient(folder / "agent" / "control.sock", timeout=3)
         self.core = ControlClient(folder / "core" / "control.sock", timeout=3)
+        self.wrapper: tuple[str, ...] = ()
+        """A command that runs the daemons, say `faketime`."""
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self) -> None:
@@ -92,9 +100,8 @@ class Node:
                 continue
             config = self._folder / f"{package}.toml"
             with (self._folder / f"{package}.log").open("ab") as log:
-                self._processes[name] = self._lan.hosts[self.name].spawn(
-                    [sys.executable, "-m", package, "run", str(config)], stdout=log, stderr=log
-                )
+                argv = [*self.wrapper, sys.executable, "-m", package, "run", str(config)]
+                self._processes[name] = self._lan.hosts[self.name].spawn(argv, stdout=log, stderr=log)
 
     def agent_status(self) -> dict[str, Any] | None:
         """The agent's status; None while it does not answer."""
@@ -257,6 +264,8 @@ def write_configs(folder: Path, settings: Settings) -> None:
             "node": name, "folder": own, "shared": shared, "domain": DOMAIN, "vip": VIP,
             "own": address(name, "sync"), "other": address(other, "sync"), "priority": PRIORITY[name],
             "advert": settings.advert * 1000, "strategy": settings.strategy, "vips": _toml(settings.vips),
+            "hello": f"{settings.hello * 1000:g}ms" if settings.hello else "off",
+            "allow": f'allow = ["{address(other)}"]' if settings.allow_peer_only else "",
         }  # fmt: skip
         (own / "haagent.toml").write_text(AGENT_CONFIG.format(**values))
         (own / "sipcore.toml").write_text(CORE_CONFIG.format(**values))

@@ -1,7 +1,8 @@
 """IO shell: the sockets of the peer channel: one TCP connection (the tripwire) and UDP for the fast hello.
 
-Both nodes listen; the one with the lower address connects. A new connection replaces the old one: it can only
-mean that the peer has forgotten the old one.
+Both nodes listen; the one with the lower address connects. A new connection replaces one that has proved
+nothing; beside a proven one it waits until that ends. A peer that has forgotten the old one (it was booted anew)
+resets it at the next heartbeat; whoever else can connect from the peer's address tears nothing.
 """
 
 import errno
@@ -17,6 +18,7 @@ _USER_TIMEOUT_MS = 1000
 _TCPI_RTT = 68  # offset in struct tcp_info of linux/tcp.h
 _CHUNK = 65536
 _MAX_BACKLOG = 1 << 20
+_MAX_WAITING = 4
 
 
 class Selectable(Protocol):
@@ -73,7 +75,10 @@ class PeerLink:
         self._hello.bind((local, port))
         self._stream: socket.socket | None = None
         self._connecting: socket.socket | None = None
+        self._waiting: list[socket.socket] = []
         self._unsent = b""
+        self.proven = False
+        """Whether the peer has proved itself on this connection; the owner of the session says so."""
         self.deadline: float | None = 0.0 if connects else None
 
     def readers(self) -> list[Selectable]:
@@ -154,9 +159,11 @@ class PeerLink:
         self._stream.close()
         self._stream = None
         self._unsent = b""
+        self.proven = False
         if self._connects:
             self.deadline = now + RETRY_SECONDS if now else 0.0
-        return [Closed(reason, by_peer)]
+        closed = Closed(reason, by_peer)
+        return [closed, *self._take(self._waiting.pop())] if self._waiting else [closed]
 
     def _accept(self) -> list[LinkInput]:
         try:
@@ -167,7 +174,15 @@ class PeerLink:
             stream.close()
             return []
         stream.setblocking(False)
-        return self._take(stream)
+        return self._wait(stream) if self.proven else self._take(stream)
+
+    def _wait(self, stream: socket.socket) -> list[LinkInput]:
+        """The newest ones are kept, and the newest of them comes first."""
+        self._waiting.append(stream)
+        for oldest in self._waiting[:-_MAX_WAITING]:
+            oldest.close()
+        del self._waiting[:-_MAX_WAITING]
+        return []
 
     def _take(self, stream: socket.socket) -> list[LinkInput]:
         closed = self.drop("the peer connected again")
