@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 DEMO ?=
 
-.PHONY: demo man fuzz test check lab bench bench-sip interop campaign lock clean setup-run setup-test
+.PHONY: demo faults man fuzz test check lab bench bench-sip interop campaign lock clean setup-run setup-test
 .DEFAULT_GOAL := demo
 
 demo: setup-run
@@ -33,6 +33,10 @@ bench: setup-test bench-sip
 
 bench-sip: setup-test
 	$(BIN)/python -m bench.sip $(BENCH_SIP)
+
+# the fault list, keepalived beside it; FAULTS="--fault power cable" or "--quick --hello 0.003"; build/faults/faults.md
+faults: setup-test
+	$(BIN)/python -m bench.faults $(FAULTS)
 
 # ten minutes for each parser: FUZZ_SECONDS=600, or FUZZ="message uri"
 fuzz: setup-test

@@ -138,6 +138,12 @@ class Actions:
         return None
 
     def _on_peer(self, link_input: LinkInput, now: float) -> list[Effect]:
+        effects = self._hear(link_input, now)
+        if self._peer is not None:
+            self._peer.proven = self._node.peer is not None and self._node.peer.connected
+        return effects
+
+    def _hear(self, link_input: LinkInput, now: float) -> list[Effect]:
         if isinstance(link_input, Data):
             return self._node.on_peer_bytes(link_input.data, now)
         if isinstance(link_input, Connected):

@@ -48,9 +48,9 @@ def main() -> None:
 
         write(result, arguments.output)
         console.print(f"report: {arguments.output / 'faults.md'}")
-    bad = [trial for trial in trials if trial.contender == "haagent" and not trial.held]
-    held = sum(trial.held for trial in trials if trial.contender == "haagent")
-    console.print(f"[bold]{held} faults survived, {len(bad)} not.[/bold]")
+    judged = [trial for trial in trials if trial.contender == "haagent" or arguments.strict]
+    bad = sum(not trial.held for trial in judged)
+    console.print(f"[bold]{len(judged) - bad} faults survived, {bad} not.[/bold]")
     sys.exit(1 if bad else 0)
 
 
@@ -110,6 +110,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--no-plots", dest="plots", action="store_false", help="JSON alone; no matplotlib needed"
     )
+    parser.add_argument("--strict", action="store_true", help="exit code 1 also for a control that fails")
     parser.add_argument("--logs", type=Path, help="copy logs and configs to this folder")
     return parser.parse_args()
 

@@ -87,6 +87,7 @@ class Campaign:
         """Start what does not run; boot what was touched, or does not come back by itself."""
         for node in NODES:
             lan.plug(node, "lan", "sync")
+        for node in NODES:
             if node not in stage.touched and side.agent(node) and side.core(node):
                 continue
             side.stop(node)

@@ -72,7 +72,7 @@ NODES = (
     Fault(
         "F02", "core-kill", nodes.kill_core,
         (served(check_time, "within the check's time", sort=Sort.SIP), owner_at_end(old=False), *REST),
-        control=True, quick=True,
+        control=True,
     ),
     Fault(
         "F03", "power", nodes.cut_power,
@@ -109,7 +109,7 @@ NODES = (
     ),
     Fault(
         "F16", "restart-old-master", nodes.restart_old_master,
-        (*QUIET, never_master(new=True, says="the node that comes back stays backup")),
+        (stays(booting=True), *REST, never_master(new=True, says="the node that comes back stays backup")),
         control=True,
     ),
     Fault("X03", "cpu-starvation", nodes.starve, QUIET, control=True),
@@ -142,7 +142,7 @@ NETWORK = (
     Fault(
         "X04", "cable", network.pull_cable,
         (served(master_down, DOWN), never_master(new=False, says=AWAY), *REST),
-        control=True, quick=True,
+        control=True,
     ),
     Fault(
         "F38", "interface-down", network.interface_down,
@@ -151,19 +151,19 @@ NETWORK = (
     ),
     Fault(
         "F06", "partition", network.partition,
-        (healed_to_one(one_interval, "within an interval and 150 ms"), takeovers_at_most(1), one_at_end()),
+        (healed_to_one(one_interval, "within an interval and 150 ms"), takeovers_at_most(1), *REST),
         control=True, quick=True,
     ),
     Fault("X05", "one-way-loss", network.one_way, QUIET, control=True),
     Fault(
         "X06", "multicast-filtered", network.filter_multicast,
-        (*QUIET, alarmed("it is not heard by VRRP", new=True)), control=True, quick=True,
+        (*QUIET, alarmed("it is not heard by VRRP", new=True)), control=True,
     ),
     Fault("F10", "loss-30-percent", network.lose, QUIET, control=True),
     Fault("F11", "delay-and-jitter", network.delay, (takeovers_at_most(2), *REST), control=True),
     Fault(
         "F35", "vip-removed", network.remove_vip, (served(SECONDS, "within 1 s"), *REST),
-        control=True, quick=True,
+        control=True,
     ),
     Fault("F36", "vip-on-the-backup", network.add_vip, (doubled_at_most(SECONDS), *REST), control=True),
     Fault(
@@ -200,7 +200,8 @@ CHANNEL = (
     Fault(
         "F27", "wrong-key", channel.wrong_key,
         (
-            *QUIET, at_most("connected_peers", 0, "it is refused"), at_least("refused", 1, "and counted"),
+            stays(booting=True), *REST,
+            at_most("connected_peers", 0, "it is refused"), at_least("refused", 1, "and counted"),
             at_most("contacts_of_the_stranger", 0, "it gets no record"),
         ),
     ),
@@ -216,7 +217,20 @@ CHANNEL = (
             served(0.1, "within 100 ms"), takeovers_at_most(operator.SWITCHOVERS),
             at_most("refused", 0, "none is refused"), *REST,
         ),
+    ),
+    Fault(
+        "F47", "reload", operator.reload,
+        (
+            *QUIET, served(0.03, "within 30 ms"),
+            at_least("second_vip_on_master", 1, "the master has the new virtual IP"),
+            at_most("second_vip_on_backup", 0, "the backup does not"),
+            at_most("second_vip_left_behind", 0, "taken out of the file, it goes"),
+        ),
         quick=True,
+    ),
+    Fault(
+        "X09", "reload-in-election", operator.reload_in_election,
+        (served(master_down, DOWN), takeovers_at_most(1), *REST),
     ),
 )  # fmt: skip
 FAULTS = (*NODES, *NETWORK, *CHANNEL)

@@ -116,6 +116,7 @@ def _cut(stage: Stage, deed: Callable[[], None]) -> None:
     synced = stage.until(stage.ours.pair.is_ready, 8)
     stage.fact("in_sync_after_s", time.monotonic() - begin if synced else 99)
     stage.look(0.5)
+    stage.until(lambda: sum(map(open_files, pids)) <= files, 3)
     stage.fact("files_left_open", max(0, sum(map(open_files, pids)) - files))
 
 

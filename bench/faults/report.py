@@ -1,6 +1,6 @@
 """IO shell: the report of the fault list: a page in Markdown, one picture per fault.
 
-python -m bench.faults.report build/faults/faults.json     writes the page again, without a laboratory
+Written again without a laboratory: python -m bench.faults.report build/faults/faults.json
 """
 
 import json
@@ -14,6 +14,10 @@ from matplotlib.axes import Axes
 
 LANES = {"a": 2, "b": 1, "client": 0}
 COLOURS = {"a": "#3566a8", "b": "#c9772b", "client": "#4b9950"}
+HOW = """A probe on the client asks for the virtual IP all the time (ICMP every ms, ARP every 10 ms); 20
+phones call each other meanwhile. keepalived 2.2.7, with an echo service, is struck by the same faults where
+it can be, and judged by the same functions without those about calls. In the pictures the solid line is the
+fault, the dotted one its end; M, B and F are the roles that the agents gave themselves."""
 Row = dict[str, Any]
 
 
@@ -33,7 +37,7 @@ def write(result: dict[str, Any], folder: Path) -> None:
 
 
 def draw(rows: list[Row], path: Path) -> None:
-    """Who answered for the virtual IP when; what the agents said of themselves; when the client was served."""
+    """Who answered for the virtual IP when, what the agents said of themselves, and the client's side."""
     figure, axes = pyplot.subplots(
         len(rows), 1, figsize=(9, 1.1 + 1.3 * len(rows)), sharex=True, squeeze=False
     )
@@ -72,15 +76,9 @@ def _lanes(axis: Axes, row: Row) -> None:
 def _head(result: dict[str, Any], rows: list[Row]) -> str:
     ours = [row for row in rows if row["contender"] == "haagent"]
     hello = f"hellos every {result['hello'] * 1e3:g} ms" if result["hello"] else "no fast hello"
-    return (
-        "# The fault list\n\n"
-        f"{sum(row['held'] for row in ours)} of {len(ours)} faults held every invariant; advertisements every "
-        f"{result['advert'] * 1e3:g} ms, {hello}, strategy {result['strategy']}. A probe on the client asks for the "
-        "virtual IP all the time (ICMP every ms, ARP every 10 ms); 20 registered phones call each other meanwhile. "
-        "keepalived 2.2.7, with an echo service, is struck by the same faults where it can be, and judged by the "
-        "same functions without those about calls. In the pictures the solid line is the fault, the dotted one its "
-        "end; M, B and F are the roles that the agents gave themselves."
-    )  # fmt: skip
+    every = f"advertisements every {result['advert'] * 1e3:g} ms, {hello}, strategy {result['strategy']}"
+    held = f"{sum(row['held'] for row in ours)} of {len(ours)} faults held every invariant; {every}."
+    return f"# The fault list\n\n{held} {HOW}"
 
 
 def _summary(rows: list[Row]) -> str:

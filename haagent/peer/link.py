@@ -1,8 +1,8 @@
 """IO shell: the sockets of the peer channel: one TCP connection (the tripwire) and UDP for the fast hello.
 
 Both nodes listen; the one with the lower address connects. A new connection replaces one that has proved
-nothing; beside a proven one it waits until that ends. A peer that has forgotten the old one (it was booted anew)
-resets it at the next heartbeat; whoever else can connect from the peer's address tears nothing.
+nothing; beside a proven one it waits until that ends. A peer that has forgotten the old one (it was booted
+anew) resets it at the next heartbeat; whoever else connects from the peer's address tears nothing.
 """
 
 import errno
@@ -81,6 +81,12 @@ class PeerLink:
         """Whether the peer has proved itself on this connection; the owner of the session says so."""
         self.deadline: float | None = 0.0 if connects else None
 
+    @property
+    def where(self) -> tuple[str, int]:
+        """Address and port that it listens on."""
+        host, port = self._listener.getsockname()[:2]
+        return host, port
+
     def readers(self) -> list[Selectable]:
         """What to wait for."""
         waiting: list[Selectable] = [self._listener, self._hello]
@@ -156,14 +162,10 @@ class PeerLink:
         """Close the connection; with `now` the next one is made after a pause."""
         if self._stream is None:
             return []
-        self._stream.close()
-        self._stream = None
-        self._unsent = b""
-        self.proven = False
         if self._connects:
             self.deadline = now + RETRY_SECONDS if now else 0.0
-        closed = Closed(reason, by_peer)
-        return [closed, *self._take(self._waiting.pop())] if self._waiting else [closed]
+        closed = self._end(reason, by_peer=by_peer)
+        return [*closed, *self._take(self._waiting.pop())] if self._waiting else closed
 
     def _accept(self) -> list[LinkInput]:
         try:
@@ -184,8 +186,17 @@ class PeerLink:
         del self._waiting[:-_MAX_WAITING]
         return []
 
+    def _end(self, reason: str, *, by_peer: bool = False) -> list[LinkInput]:
+        if self._stream is None:
+            return []
+        self._stream.close()
+        self._stream = None
+        self._unsent = b""
+        self.proven = False
+        return [Closed(reason, by_peer)]
+
     def _take(self, stream: socket.socket) -> list[LinkInput]:
-        closed = self.drop("the peer connected again")
+        closed = self._end("the peer connected again")
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
         self._stream = stream
