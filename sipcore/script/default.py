@@ -8,6 +8,7 @@ from sipcore.script import (
     Call,
     append_to_reply,
     authenticate,
+    does_uri_exist,
     has_totag,
     is_method,
     is_myself,
@@ -25,9 +26,12 @@ from sipcore.script import (
     www_challenge,
 )
 
-AUTHENTICATE_CALLS = (
-    False  # True: who calls in the name of a user of ours must prove it, not only who registers
-)
+# True: who calls in the name of a user of ours must prove it, not only who registers ([proxy] authenticate).
+AUTHENTICATE_CALLS = False
+# False: who is no user of ours gets 404 instead of the 480 of who is away ([proxy] hide_users).
+HIDE_USERS = True
+SCHEMES = ("sip", "tel")  # and "sips" where there is a TLS listener
+METHODS = "INVITE|ACK|BYE|CANCEL|REGISTER|OPTIONS|PRACK|SUBSCRIBE|NOTIFY|PUBLISH|INFO|REFER|MESSAGE|UPDATE"
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, REFER, INFO, UPDATE, PRACK"
 
 
@@ -39,7 +43,7 @@ async def main(call: Call) -> None:
         return
     await sipmsg_validate(call)  # answers 483, 482 or 420 by itself, and the route ends there
     along = await loose_route(call)
-    if call.scheme not in ("sip", "sips", "tel"):
+    if call.scheme not in SCHEMES:
         await sl_send_reply(call, 416)
         return
     if along and await has_totag(call):  # a request within a dialog follows the route that the dialog has
@@ -78,13 +82,25 @@ async def send_out(call: Call) -> None:
 
 async def to_user(call: Call) -> None:
     """To where one of our users is registered."""
-    if await lookup(call, "location"):
+    if not call.rU:
+        await to_this_server(call)
+    elif await lookup(call, "location"):
         await relay(call)
-    elif call.rU:
+    elif not HIDE_USERS and not await does_uri_exist(call):
+        await sl_send_reply(call, 404)
+    else:
+        if call.scheme == "sips":  # RFC 5630: there is no sips contact
+            await append_to_reply(call, "Warning", f'380 {call.rd} "SIPS Not Allowed"')
         await sl_send_reply(call, 480)  # also for a user whom there is not: strangers need not know
-    elif await is_method(call, "OPTIONS"):  # a question to this server itself
+
+
+async def to_this_server(call: Call) -> None:
+    """To nobody: a question to this server itself."""
+    if await is_method(call, "OPTIONS"):
         await append_to_reply(call, "Allow", ALLOW)
         await append_to_reply(call, "Accept", "application/sdp")
         await sl_send_reply(call, 200)
-    else:
+    elif await is_method(call, METHODS):
         await sl_send_reply(call, 404)
+    else:
+        await sl_send_reply(call, 501)  # a method that nobody here knows

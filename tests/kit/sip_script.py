@@ -5,6 +5,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+from sipcore.auth.digest import DigestAuth
 from sipcore.cachedb.local import LocalCache
 from sipcore.cachedb.stores import Stores
 from sipcore.proxy import ProxySettings
@@ -21,11 +22,13 @@ RELAY = "@request_route\nasync def main(call: Call) -> None:\n    await lookup(c
 class ScriptBench(Bench):
     """A Bench whose routes are those of a script."""
 
-    def __init__(self, folder: Path, text: str, settings: ProxySettings = SETTINGS) -> None:
-        super().__init__(settings)
+    def __init__(
+        self, folder: Path, text: str, settings: ProxySettings = SETTINGS, *, auth: DigestAuth | None = None
+    ) -> None:
+        super().__init__(settings, auth=auth)
         self.path = folder / "route.py"
         core = self.core
-        services = Services(core.proxy, self.node.registrar, self.node.location, core.dialogs)
+        services = Services(core.proxy, self.node.registrar, self.node.location, core.dialogs, auth)
         services.stores = Stores([LocalCache("local:test", lambda: self.now)])
         self.write(text)
         self.script = Script(services, load(self.path), time_limit=5.0)
