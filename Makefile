@@ -45,9 +45,10 @@ fuzz: setup-test
 man: setup-run
 	$(BIN)/python -m haagent.manpages build/man
 
+# 1,000 faults; one that was cut off goes on. A short one: CAMPAIGN="--rounds 20 --record build/short.jsonl"
 campaign: setup-test
-	$(BIN)/haagent lab campaign --rounds 50 --strategy on-master
-	$(BIN)/haagent lab campaign --rounds 50 --strategy on-both
+	mkdir -p build
+	$(BIN)/haagent lab campaign --rounds 1000 --jobs 2 --record build/campaign.jsonl --report build/campaign $(CAMPAIGN)
 
 # The locks hold versions and hashes; pip alone can install them (docs/decisions/0004).
 lock:

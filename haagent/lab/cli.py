@@ -24,7 +24,9 @@ from haagent.lab import keeper, report
 from haagent.lab.errors import LabError
 from haagent.lab.faults import is_alive
 from haagent.lab.namespaces import become_root, join, require_nftables
-from haagent.lab.outcome import Fault, Options, Summary, as_json
+from haagent.lab.outcome import Fault, Options, as_json
+from haagent.lab.plan import FAULTS, Plan
+from haagent.lab.tally import Tally, markdown
 from haagent.lab.watch import wait_until
 
 LOST = 1
@@ -47,6 +49,13 @@ class Strategy(StrEnum):
 
     ON_MASTER = "on-master"
     ON_BOTH = "on-both"
+
+
+class Transport(StrEnum):
+    """What the phones talk over."""
+
+    UDP = "udp"
+    TCP = "tcp"
 
 
 class Deed(StrEnum):
@@ -132,26 +141,44 @@ def demo(
 @app.command()
 def campaign(
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="How many faults.")] = 10,
-    strategy: StrategyOption = Strategy.ON_MASTER,
-    fault: Annotated[Fault, typer.Option("--fault", help="What happens to the master.")] = Fault.POWER,
+    group: Annotated[int, typer.Option("--group", min=1, help="Rounds on one laboratory.")] = 50,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=64, help="Laboratories side by side.")] = 1,
+    strategy: Annotated[
+        list[Strategy] | None, typer.Option("--strategy", help="Default: both in turn. May be repeated.")
+    ] = None,
+    transport: Annotated[
+        list[Transport] | None, typer.Option("--transport", help="Of the phones. Default: both in turn.")
+    ] = None,
+    fault: Annotated[
+        list[Fault] | None, typer.Option("--fault", help="Default: all but switchover, at random.")
+    ] = None,
     advert: AdvertOption = "100ms",  # type: ignore[assignment] # the parser makes it seconds
     users: UsersOption = 100,
-    json_file: JsonOption = None,
+    record: Annotated[
+        Path | None, typer.Option("--record", help="JSON lines of all rounds; goes on where they end.")
+    ] = None,
+    report_folder: Annotated[
+        Path | None, typer.Option("--report", help="Write report.md and its picture to this folder.")
+    ] = None,
     seed: SeedOption = 0,
     logs: LogsOption = None,
 ) -> None:
-    """Break the master at random moments of call setup, again and again, and judge every call."""
-    summary = Summary(strategy.value, fault, seed)
+    """Break the master at random while users call and register, again and again, and judge every call."""
+    plan = Plan(
+        rounds, group, tuple(fault or FAULTS), tuple(strategy or Strategy), tuple(transport or Transport),
+        advert, users, seed=seed,
+    )  # fmt: skip
 
-    def play() -> None:
-        from haagent.lab.campaign import run, settings_for
+    def play() -> Tally:
+        from haagent.lab.campaign import run
 
-        run(settings_for(strategy.value, advert, users), summary, rounds, out, logs)
+        return run(plan, out, record=record, jobs=jobs, logs=logs)
 
-    _on_stage(play)
-    _write(json_file, as_json(summary))
-    out.print(report.campaign(summary))
-    raise typer.Exit(0 if summary.is_good else LOST)
+    tally = _on_stage(play)
+    if report_folder is not None:
+        _write_report(tally, report_folder)
+    out.print(report.campaign(tally))
+    raise typer.Exit(LOST if tally.bad() else 0)
 
 
 @app.command()
@@ -271,6 +298,14 @@ def _refusals() -> Iterator[None]:
     except LabError as error:
         errors.print(f"haagent lab: {escape(str(error))}", highlight=False)
         raise typer.Exit(WRONG_USAGE) from error
+
+
+def _write_report(tally: Tally, folder: Path) -> None:
+    from haagent.lab.campaign import plot
+
+    folder.mkdir(parents=True, exist_ok=True)
+    picture = "gaps.png" if plot(tally, folder / "gaps.png") else ""
+    (folder / "report.md").write_text(markdown(tally, picture))
 
 
 def _write(path: Path | None, result: dict[str, object]) -> None:

@@ -40,10 +40,12 @@ class Call:
     wish: Wish = Wish.TALK
     seen: dict[Key, float] = field(default_factory=dict)
     duplicates: int = 0
+    call_id: str = ""  # known from its end or its answer on
+    ending: bool = False  # one of its users has been told to hang up
 
     def has(self, name: str, detail: str | None = None) -> bool:
         """Whether an event was seen, with this status or leg if one is given."""
-        return any(key[0] == name and detail in (None, key[1]) for key in self.seen)
+        return any(key[0] == name and detail in (None, key[1]) for key in list(self.seen))
 
     @property
     def is_ringing(self) -> bool:
@@ -69,11 +71,28 @@ class Call:
         ]
 
 
+@dataclass(slots=True)
+class Registration:
+    """What the phone of a user has asked for and what it was last told."""
+
+    asked: int = 0
+    answered: int = 0
+    expires: int = 0  # of the last 200
+    cseq: int = 0
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing is under way: what the last 200 said must be so."""
+        return self.asked == self.answered and self.cseq > 0
+
+
 class Ledger:
     """All calls and registrations of a run."""
 
     def __init__(self) -> None:
         self.calls: dict[str, Call] = {}
+        self.registrations: dict[str, Registration] = {}
+        self.connections = 0  # new ones since the phones were started
         self.registered: set[str] = set()
         self.refused: dict[str, object] = {}
         self.options: dict[str, object] = {}
@@ -84,9 +103,17 @@ class Ledger:
         self.calls[call.id] = call
         return call
 
+    def ask(self, user: str) -> None:
+        """A phone is about to send REGISTER."""
+        self.registrations.setdefault(user, Registration()).asked += 1
+
     def on_event(self, event: Event) -> None:
         """Take in one line of the phones."""
         name = str(event["event"])
+        if name in ("registered", "register_failed"):
+            self._on_registration(name, event)
+        elif name == "connected":
+            self.connections += 1
         if name == "registered":
             self.registered.add(str(event["user"]))
         elif name == "register_failed":
@@ -100,6 +127,7 @@ class Ledger:
 
     def _on_call(self, name: str, event: Event) -> None:
         call = self.calls[str(event["id"])]
+        call.call_id = str(event.get("call_id", call.call_id))
         if name == "duplicate_invite":
             call.duplicates += 1
         else:
@@ -107,6 +135,13 @@ class Ledger:
             at = event["t"]
             assert isinstance(at, int | float)
             call.seen.setdefault((name, str(detail)), float(at))
+
+    def _on_registration(self, name: str, event: Event) -> None:
+        found = self.registrations.setdefault(str(event["user"]), Registration())
+        found.answered += 1
+        expires, cseq = event.get("expires"), event.get("cseq")
+        if name == "registered" and isinstance(expires, int) and isinstance(cseq, int):
+            found.expires, found.cseq = expires, cseq
 
     def lost(self) -> dict[str, list[str]]:
         """The calls that did not go as their users wished, and what is missing of each."""

@@ -57,28 +57,6 @@ class Outcome:
         return not lost and self.owners == [self.new] and self.calls[0] == self.calls[1]
 
 
-@dataclass(slots=True)
-class Summary:
-    """What came of a campaign."""
-
-    strategy: str
-    fault: Fault
-    seed: int
-    rounds: int = 0
-    calls: int = 0
-    lost: dict[str, list[str]] = field(default_factory=dict)
-    lost_registrations: list[str] = field(default_factory=list)
-    duplicates: int = 0
-    icmp_gaps_ms: list[float] = field(default_factory=list)
-    sip_gaps_ms: list[float] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def is_good(self) -> bool:
-        """Whether nothing was lost in any round."""
-        return not (self.lost or self.lost_registrations or self.duplicates or self.problems)
-
-
-def as_json(result: Outcome | Summary) -> dict[str, object]:
+def as_json(result: Outcome) -> dict[str, object]:
     """A result for a file; the first key is the verdict."""
     return {"lost_anything": not result.is_good, **asdict(result)}

@@ -53,6 +53,10 @@ run_dir = "{folder}/core"
 address = "{vip}"
 port = 5060
 transport = "udp"
+[[listen]]
+address = "{vip}"
+port = 5060
+transport = "tcp"
 [auth]
 realm = "{domain}"
 users_file = "{shared}/users"
@@ -62,6 +66,8 @@ listen = "{own}:5070"
 peers = ["{other}:5070"]
 key_file = "{shared}/replication.key"
 semi_sync = "on"
+[cdr]
+path = "{folder}/cdr.jsonl"
 """
 
 
@@ -102,6 +108,11 @@ class Node:
             with (self._folder / f"{package}.log").open("ab") as log:
                 argv = [*self.wrapper, sys.executable, "-m", package, "run", str(config)]
                 self._processes[name] = self._lan.hosts[self.name].spawn(argv, stdout=log, stderr=log)
+
+    @property
+    def records(self) -> Path:
+        """The core's call detail records."""
+        return self._folder / "cdr.jsonl"
 
     def agent_status(self) -> dict[str, Any] | None:
         """The agent's status; None while it does not answer."""

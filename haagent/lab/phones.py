@@ -1,10 +1,10 @@
-"""IO shell: the users' phones: one `sipcore phone serve` on the client host, driven by JSON lines."""
+"""IO shell: the users' phones: `sipcore phone serve` on the client host, driven by JSON lines."""
 
 import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -15,25 +15,37 @@ from haagent.lab.pair import DOMAIN
 from haagent.lab.topology import VIP, address
 
 PORT = 5060
+CALLEES = frozenset({"answer", "reject"})  # what the side does that was called
 
 
 class Phones:
-    """All phones in one process; what they see goes to the ledger."""
+    """All phones; what they see goes to the ledger.
 
-    def __init__(self, client: Host, folder: Path, users: tuple[tuple[str, str], ...]) -> None:
+    Over UDP one process has them all. Over TCP a process is one connection to the proxy, so there are two of
+    them with half of the users each: no call has both its ends on one connection. They repeat what is not
+    answered over TCP, too: else what was under way when a proxy died would be lost with its connection.
+    """
+
+    def __init__(
+        self, client: Host, folder: Path, users: tuple[tuple[str, str], ...], transport: str = "udp"
+    ) -> None:
         self.ledger = Ledger()
         self._changed = threading.Condition()
+        self._log = folder / "phones.log"
         path = folder / "phones"
         path.touch(mode=0o600)
         path.write_text("".join(f"{user}:{password}\n" for user, password in users))
-        self._log = folder / "phones.log"
-        argv = [sys.executable, "-m", "sipcore", "phone", "serve"]
-        argv += ["--local", f"{address('client')}:{PORT}", "--proxy", f"{VIP}:{PORT}"]
+        argv = [sys.executable, "-m", "sipcore", "phone", "serve", "--proxy", f"{VIP}:{PORT}"]
         argv += ["--users", str(path), "--domain", DOMAIN]
-        with self._log.open("ab") as log:
-            self._process = client.spawn(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
-        self._thread = threading.Thread(target=self._gather, name="phones", daemon=True)
-        self._thread.start()
+        if transport != "udp":
+            argv += ["--transport", transport, "--persistent"]
+        self._processes = [
+            self._start(client, [*argv, "--local", f"{address('client')}:{PORT + number}"])
+            for number in range(1 if transport == "udp" else 2)
+        ]
+        names = [user for user, _ in users]
+        self.halves = [names[number :: len(self._processes)] for number in range(len(self._processes))]
+        self._homes = {user: number for number, half in enumerate(self.halves) for user in half}
 
     def __enter__(self) -> Self:
         return self
@@ -42,15 +54,10 @@ class Phones:
         self.close()
 
     def do(self, command: str, **values: object) -> None:
-        """Give the phones a command."""
-        assert self._process.stdin is not None
-        line = json.dumps({"cmd": command, **values}) + "\n"
-        try:
-            self._process.stdin.write(line.encode())
-            self._process.stdin.flush()
-        except BrokenPipeError as error:
-            end = self._log.read_text(errors="replace")[-2000:]
-            raise LabError(f"the phones have ended\n{end}") from error
+        """Give the phone of the user whom it is about a command."""
+        if command == "register":
+            self.ledger.ask(str(values["user"]))
+        self._say(self._processes[self._home(command, values)], {"cmd": command, **values})
 
     def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Wait until what the phones saw makes the condition true."""
@@ -59,18 +66,49 @@ class Phones:
 
     def close(self) -> None:
         """End the phones."""
-        if self._process.poll() is None:
-            try:
-                self.do("quit")
-                self._process.wait(2)
-            except (LabError, subprocess.TimeoutExpired):
-                pass
-        stop(self._process)
-        self._thread.join(2)
+        for process, thread in self._processes:
+            if process.poll() is None:
+                try:
+                    self._say((process, thread), {"cmd": "quit"})
+                    process.wait(2)
+                except (LabError, subprocess.TimeoutExpired):
+                    pass
+            stop(process)
+            thread.join(2)
 
-    def _gather(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+    def _home(self, command: str, values: dict[str, object]) -> int:
+        """In which process that user is."""
+        call = self.ledger.calls.get(str(values.get("id")))
+        if "user" in values:
+            user = str(values["user"])
+        elif call is None:
+            return 0
+        else:
+            user = call.callee if command in CALLEES or values.get("by") == "callee" else call.caller
+        return self._homes.get(user, 0)
+
+    def _start(self, client: Host, argv: Sequence[str]) -> tuple[subprocess.Popen[bytes], threading.Thread]:
+        with self._log.open("ab") as log:
+            process = client.spawn(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+        thread = threading.Thread(target=self._gather, args=(process,), name="phones", daemon=True)
+        thread.start()
+        return process, thread
+
+    def _say(
+        self, line: tuple[subprocess.Popen[bytes], threading.Thread], command: dict[str, object]
+    ) -> None:
+        stdin = line[0].stdin
+        assert stdin is not None
+        try:
+            stdin.write(json.dumps(command).encode() + b"\n")
+            stdin.flush()
+        except BrokenPipeError as error:
+            end = self._log.read_text(errors="replace")[-2000:]
+            raise LabError(f"the phones have ended\n{end}") from error
+
+    def _gather(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
             event = json.loads(line)
             with self._changed:
                 self.ledger.on_event(event)

@@ -6,8 +6,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from haagent.lab.outcome import Outcome, Summary
+from haagent.lab.outcome import Outcome
+from haagent.lab.tally import Tally, at_most, spread
 
+MOST_FINDINGS = 20
 ROWS = (
     ("power", "power", ""),
     ("role", "agent", "role"),
@@ -31,22 +33,56 @@ def demo(outcome: Outcome) -> Group:
     return Group(_timeline(outcome), _figures(outcome), text)
 
 
-def campaign(summary: Summary) -> Group:
+def campaign(tally: Tally) -> Group:
     """The end of `haagent lab campaign`."""
-    title = f"{summary.fault} faults during call setup, {summary.strategy}"
-    table = Table(title=title, show_header=False, title_justify="left", min_width=len(title))
-    table.add_row("rounds", str(summary.rounds))
-    table.add_row("calls", str(summary.calls))
-    table.add_row("calls lost", _alarm(len(summary.lost)))
-    table.add_row("registrations lost", _alarm(len(summary.lost_registrations)))
-    table.add_row("duplicate INVITEs", _alarm(summary.duplicates))
-    table.add_row("VIP gap, median (worst)", _spread(summary.icmp_gaps_ms))
-    table.add_row("SIP gap, median (worst)", _spread(summary.sip_gaps_ms))
-    parts: list[Table | Text] = [table]
-    parts += [Text(f"{name}: no {', no '.join(missing)}", "red") for name, missing in summary.lost.items()]
-    parts += [Text(problem, "red") for problem in summary.problems]
-    style = "bold green" if summary.is_good else "bold red"
-    return Group(*parts, Text("Nothing was lost." if summary.is_good else "Something was lost.", style=style))
+    bad_ones = tally.bad()
+    parts: list[Table | Text] = [_calls(tally), _faults(tally)]
+    parts += (Text(text, "red") for text in bad_ones[:MOST_FINDINGS])
+    if len(bad_ones) > MOST_FINDINGS:
+        parts.append(Text(f"and {len(bad_ones) - MOST_FINDINGS} more, in the report", "red"))
+    style = "bold red" if bad_ones else "bold green"
+    return Group(*parts, Text("Something was lost." if bad_ones else "Nothing was lost.", style=style))
+
+
+def _calls(tally: Tally) -> Table:
+    calls = Table(title=f"{tally.count} faults", title_justify="left")
+    for name in (
+        "strategy",
+        "phones",
+        "calls",
+        "lost",
+        "rang twice",
+        "records",
+        "bad records",
+        "in both files",
+    ):
+        calls.add_column(name)
+    for key, group in tally.groups.items():
+        bad = _alarm(len(group.records_bad))
+        counts = (
+            str(group.calls),
+            _alarm(len(group.lost)),
+            _alarm(group.duplicates),
+            str(group.records),
+            bad,
+        )
+        calls.add_row(*key, *counts, str(group.records_repeated))
+    return calls
+
+
+def _faults(tally: Tally) -> Table:
+    faults = Table(title="Gaps in ms: median / p95 / worst", title_justify="left")
+    for name in ("fault", "rounds", "calls asked for", "unknown", "at most, 95 %", "wrong registrations"):
+        faults.add_column(name)
+    faults.add_column("VIP gap")
+    faults.add_column("SIP gap")
+    for fault, found in sorted(tally.by_fault().items()):
+        unknown = len(found.unknown_calls)
+        faults.add_row(
+            fault, str(found.rounds), str(found.calls_up), _alarm(unknown), at_most(unknown, found.calls_up),
+            _alarm(len(found.wrong_registrations)), spread(found.icmp_gaps_ms), spread(found.sip_gaps_ms),
+        )  # fmt: skip
+    return faults
 
 
 def _timeline(outcome: Outcome) -> Table:
@@ -97,13 +133,6 @@ def _both(pair: tuple[int, int]) -> str:
 
 def _alarm(count: int) -> str:
     return f"[red]{count}[/]" if count else "0"
-
-
-def _spread(values: list[float]) -> str:
-    if not values:
-        return "-"
-    ordered = sorted(values)
-    return f"{ordered[len(ordered) // 2]:.1f} ms ({ordered[-1]:.1f} ms)"
 
 
 def laboratory(title: str, nodes: Mapping[str, Mapping[str, object]]) -> Table:

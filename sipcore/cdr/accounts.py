@@ -112,9 +112,9 @@ class Accounts:
 
     def apply(self, key: bytes, payload: bytes, epoch: int, now: float) -> bool:
         """A call has ended at the peer; a MASTER that hears of it writes it, too: the peer may be gone."""
-        del now
+        del epoch, now
         self._decode(payload)  # what cannot be read is not kept
-        if key in self._pending or epoch < self._past.epoch(key):
+        if key in self._pending or key in self._past:
             return False
         self._note(key, payload, recovered=True)
         return True

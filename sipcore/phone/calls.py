@@ -188,7 +188,7 @@ class Caller(Leg):
             return
         self.dialog, self.state = dialog, State.UP
         self._stop_waiting()
-        self.emit("answered", status=response.status)
+        self.emit("answered", status=response.status, call_id=self.key[0].decode())
         if self._cancel_wanted:  # the answer crossed our CANCEL
             self.bye(now)
 
@@ -208,7 +208,7 @@ class Caller(Leg):
     def _fail(self, status: int, now: float) -> None:
         self._end(now)
         self._stop_waiting()
-        self.emit("failed", status=status)
+        self.emit("failed", status=status, call_id=self.key[0].decode())
 
     def _stop_waiting(self) -> None:
         if self._give_up is not None:

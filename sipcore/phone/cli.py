@@ -45,6 +45,10 @@ def serve(
     transport: Transport = "udp",
     ca: CaFile = None,
     insecure: Insecure = False,
+    *,
+    persistent: Annotated[
+        bool, typer.Option("--persistent", help="Over TCP or TLS, too, repeat what is not answered.")
+    ] = False,
 ) -> None:
     """Run phones for many users on one socket: JSON commands on stdin, JSON events on stdout."""
     from sipcore.phone.serve import serve as run
@@ -54,7 +58,8 @@ def serve(
         passwords = read_users(users) if users else {}
     except ConfigError as error:
         _wrong(error)
-    raise typer.Exit(run(_wire(local, proxy, domain, passwords, t1, _trust(transport, ca, insecure))))
+    over = _trust(transport, ca, insecure)
+    raise typer.Exit(run(_wire(local, proxy, domain, passwords, t1, over, persistent=persistent)))
 
 
 @app.command()
@@ -147,6 +152,8 @@ def _wire(
     passwords: dict[bytes, bytes],
     t1: str,
     over: "tuple[str, Trust]",
+    *,
+    persistent: bool = False,
 ) -> "Wire":
     from sipcore.phone.wire import Wire
 
@@ -160,6 +167,7 @@ def _wire(
             t1=parse_duration(t1),
             transport=transport,
             trust=trust,
+            persistent=persistent,
         )
     except ConfigError as error:
         _wrong(error)

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,6 +15,7 @@ MAX_DATAGRAM = 65535
 BATCH = 64
 RECEIVE_BUFFER = 4 * 1024 * 1024
 SEND_SECONDS = 5.0
+RECONNECT_SECONDS = 0.1  # a proxy on the LAN answers at once, or is dead
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,10 @@ class Link(Protocol):
 
     socket: socket.socket
     errors: int
+    connects: int
+
+    def reconnect(self) -> bool:
+        """Make a connection in the place of one that has ended; False when there is none now."""
 
     def send(self, data: bytes, hop: Hop) -> None:
         """Send one message; what the network refuses is counted."""
@@ -47,10 +53,14 @@ class UdpLink:
     """One socket, many peers."""
 
     def __init__(self, family: int, local: tuple[str, int]) -> None:
-        self.errors = 0
+        self.errors = self.connects = 0
         self.socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         self.socket.bind(local)
+
+    def reconnect(self) -> bool:
+        """There is no connection."""
+        return False
 
     def send(self, data: bytes, hop: Hop) -> None:
         """What the network refuses is left to the retransmissions."""
@@ -77,10 +87,15 @@ class UdpLink:
 
 
 class StreamLink:
-    """One connection to the proxy, whatever the hop says; after its end the next message opens another."""
+    """One connection to the proxy, whatever the hop says; after its end the next message opens another.
 
-    def __init__(self, proxy: Hop, local: tuple[str, int], trust: Trust) -> None:
+    `persistent`: not the next message, but whoever calls `reconnect` does, from the same port, and what comes
+    looks as if it came over UDP to the transactions, so that they repeat what is not answered.
+    """
+
+    def __init__(self, proxy: Hop, local: tuple[str, int], trust: Trust, *, persistent: bool = False) -> None:
         self.errors = 0
+        self._persistent = persistent
         self._proxy = proxy
         self._local = local
         self._name = trust.server_name or proxy.host
@@ -94,12 +109,25 @@ class StreamLink:
         """Over the connection, or a new one."""
         try:
             if not self._is_up:
+                if self._persistent:
+                    return  # it is repeated
                 self.socket = self._connect()
             self.socket.settimeout(SEND_SECONDS)
             self.socket.sendall(data)
         except (OSError, ConfigError):
             self.errors += 1
             self._lost()
+
+    def reconnect(self) -> bool:
+        """Only for `persistent`; it takes RECONNECT_SECONDS at most."""
+        if not self._persistent:
+            return False
+        try:
+            self.socket = self._connect(RECONNECT_SECONDS)
+        except ConfigError:
+            self.errors += 1
+            return False
+        return True
 
     def receive(self) -> Iterator[tuple[bytes, Hop]]:
         """The messages that are whole."""
@@ -115,7 +143,8 @@ class StreamLink:
                 self._lost()
                 return
             for message in self._framing.feed(data):
-                yield message, self._proxy._replace(flow=self.connects)
+                transport = "udp" if self._persistent else self._proxy.transport
+                yield message, self._proxy._replace(flow=self.connects, transport=transport)
             if self._framing.error is not None:
                 self._lost()
 
@@ -127,10 +156,10 @@ class StreamLink:
         self._is_up = False
         self.socket.close()
 
-    def _connect(self) -> socket.socket:
+    def _connect(self, limit: float = SEND_SECONDS) -> socket.socket:
         proxy = self._proxy
         try:
-            made = socket.create_connection((proxy.host, proxy.port), SEND_SECONDS, self._local)
+            made = self._dial(limit)
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._context is not None:
                 made = self._context.wrap_socket(made, server_hostname=self._name)
@@ -139,7 +168,27 @@ class StreamLink:
         self._framing = Framing()
         self._is_up = True
         self.connects += 1
-        self._local = self._local[0], 0  # the next one gets a port of its own
+        if self._persistent:  # its Contact names this port for as long as it lives
+            self._local = made.getsockname()[:2]
+        else:
+            self._local = self._local[0], 0  # the next one gets a port of its own
+        return made
+
+    def _dial(self, limit: float) -> socket.socket:
+        proxy = self._proxy
+        if not self._persistent:
+            return socket.create_connection((proxy.host, proxy.port), limit, self._local)
+        made = socket.socket(socket.AF_INET6 if ":" in proxy.host else socket.AF_INET)
+        try:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # what is left of the old connection must not keep its port
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            made.settimeout(limit)
+            made.bind(self._local)
+            made.connect((proxy.host, proxy.port))
+        except OSError:
+            made.close()
+            raise
         return made
 
 

@@ -63,7 +63,8 @@ class Registration:
 
     def _end(self, event: str, status: int, now: float) -> None:
         ms = round((now - self._sent_at) * 1000, 3)
-        self._line.emit(event, user=self._user.decode(), status=status, expires=self._expires, ms=ms)
+        seen = {"user": self._user.decode(), "status": status, "expires": self._expires, "cseq": self._cseq}
+        self._line.emit(event, **seen, ms=ms)
 
 
 def _seconds(value: bytes | None) -> int:

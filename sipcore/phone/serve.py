@@ -8,8 +8,8 @@ Commands on stdin, one object per line; `id` names a call, and both its legs whe
     {"cmd":"options","user":U,"id":ID}            {"cmd":"auto","user":U,"mode":"ring"|"answer"}
     {"cmd":"quit"}
 
-Events on stdout, each with `t`, monotonic seconds. A command that cannot be carried out gives
-{"event":"error","cmd":...,"error":...}. The end of stdin ends the phone.
+Events on stdout, each with `t`, monotonic seconds; `connected` is a new connection to the proxy. A command
+that cannot be carried out gives {"event":"error","cmd":...,"error":...}. The end of stdin ends the phone.
 """
 
 import json
@@ -98,7 +98,11 @@ def serve(wire: Wire) -> int:
     stdin = sys.stdin.fileno()
     rest = b""
     _say({"event": "ready", "local": "{}:{}".format(*wire.socket.getsockname()[:2])})
+    connects = wire.connects
     while True:
+        if wire.connects != connects:
+            connects = wire.connects
+            _say({"event": "connected"})
         if stdin in wire.wait(IDLE_SECONDS, stdin):
             data = os.read(stdin, READ_SIZE)
             *lines, rest = (rest + data).split(b"\n")

@@ -15,7 +15,11 @@ from sipcore.transport.layer import Hop, default_port
 
 
 class Wire:
-    """The socket of one phone."""
+    """The socket of one phone.
+
+    `persistent`: it repeats over a stream, too, what is not answered, as over UDP, and makes a new connection
+    as soon as the old one has ended. So what was under way when its proxy died is not lost.
+    """
 
     def __init__(
         self,
@@ -27,6 +31,7 @@ class Wire:
         t1: float,
         transport: str = "udp",
         trust: Trust | None = None,
+        persistent: bool = False,
     ) -> None:
         hop = _resolve(proxy, transport)
         family = socket.AF_INET6 if ":" in hop.host else socket.AF_INET
@@ -38,10 +43,10 @@ class Wire:
             except OSError as error:
                 raise ConfigError(f"--local: {host}:{port}: {error.strerror}") from error
         else:
-            self.link = StreamLink(hop, (host, port), trust or Trust())
+            self.link = StreamLink(hop, (host, port), trust or Trust(), persistent=persistent)
         self.phone = Phone(
             local=Hop(host, self.socket.getsockname()[1], transport=transport),
-            proxy=hop,
+            proxy=hop._replace(transport="udp") if persistent else hop,
             domain=(domain or hop.host).encode(),
             passwords=passwords,
             seed=secrets.token_hex(6).encode(),
@@ -53,6 +58,11 @@ class Wire:
     def socket(self) -> socket.socket:
         """What it talks over now."""
         return self.link.socket
+
+    @property
+    def connects(self) -> int:
+        """How many connections it has made; 0 without connections."""
+        return self.link.connects
 
     @property
     def socket_errors(self) -> int:
@@ -67,6 +77,9 @@ class Wire:
         if deadline is not None:
             limit = min(limit, max(deadline - time.monotonic(), 0.0))
         own = self.socket.fileno()  # -1: the connection has ended
+        if own < 0 and self.link.reconnect():
+            own = self.socket.fileno()
+        limit = min(limit, 0.05) if own < 0 else limit
         readable, _, _ = select.select([*more, *([own] if own >= 0 else ())], (), (), limit)
         if own in readable:
             readable.remove(own)

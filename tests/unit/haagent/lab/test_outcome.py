@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from haagent.lab.outcome import Fault, Options, Outcome, Summary, as_json
+from haagent.lab.outcome import Options, Outcome, as_json
 
 GOOD = Outcome(Options(), "a", "b", 300.0, 305.0, ["b"], (200, 200), (50, 50), {}, (20, 20), 100)
 
@@ -29,10 +29,3 @@ def test_outcome_with_nothing_lost_is_good() -> None:
 )
 def test_anything_lost_makes_the_outcome_bad(worse: dict[str, object]) -> None:
     assert not replace(GOOD, **worse).is_good  # type: ignore[arg-type] # one field each
-
-
-def test_campaign_is_good_until_one_call_is_lost() -> None:
-    summary = Summary("on-both", Fault.POWER, seed=1)
-    assert summary.is_good
-    summary.lost["r0-1"] = ["established callee"]
-    assert not summary.is_good

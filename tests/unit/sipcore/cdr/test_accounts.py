@@ -170,7 +170,7 @@ def test_a_late_word_of_a_written_record_does_not_bring_it_back(books: Books) ->
     payload = books.master.pack(key, 10.0)
     assert payload is not None
     books.standby.delete(key, 2, 10.0)
-    assert not books.standby.apply(key, payload, 1, 10.0)
+    assert not books.standby.apply(key, payload, 3, 10.0)
     assert set(books.standby.keys()) == {key}  # for a snapshot
 
 
