@@ -22,7 +22,8 @@ from haagent.guard_process import GuardProcess
 from haagent.health.runner import HealthChecks
 from haagent.health.weights import Finding
 from haagent.hooks.runner import Hooks
-from haagent.notify.core import CoreLink, CoreState, Told
+from haagent.notify.adapter import CoreAdapter, open_core
+from haagent.notify.told import CoreState, Told
 from haagent.pipe import Core, Order, Report, RoleChange
 from haagent.record import History
 from haagent.reload import Renewal, read_renewal
@@ -89,11 +90,14 @@ class Control:
         self._hooks = Hooks(prepared.config, self._core_settled)
         self._checks = HealthChecks(prepared.config, self._on_findings)
         core = prepared.config.core
-        self._core: CoreLink | None = None
+        self._core: CoreAdapter | None = None
         if core is not None:
-            told = self._history.core_told
-            self._core = CoreLink(
-                core.control, on_state=self._on_core, on_gone=self._on_core_gone, on_told=told
+            self._core = open_core(
+                core,
+                prepared.config.node,
+                on_state=self._on_core,
+                on_gone=self._on_core_gone,
+                on_told=self._history.core_told,
             )
 
     async def run(self) -> int:

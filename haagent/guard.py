@@ -193,10 +193,10 @@ class Guard:
     def _follow_core(self, core: Core) -> CoreState:
         """Watch the process itself, so that its death is seen without control."""
         self._forget_core()
-        if core.pid == 0:
+        if core.pid == 0 and not core.ready:
             return CoreState.DEAD
         try:
-            self._core = os.pidfd_open(core.pid)
+            self._core = os.pidfd_open(core.pid) if core.pid else -1
         except OSError:
             return CoreState.DEAD
         if not core.ready:

@@ -70,7 +70,7 @@ class Setup(msgspec.Struct, tag=True, kw_only=True):
 
 
 class Core(msgspec.Struct, tag=True, kw_only=True):
-    """The SIP core as control sees it; pid 0: it is gone."""
+    """The SIP core as control sees it; pid 0: it is gone, or (ready) its process is not known."""
 
     pid: int
     ready: bool

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from haagent.notify.core import Told
+from haagent.notify.told import Told
 from haagent.pipe import Report, RoleChange
 from haagent.state import StateDirectory
 from haagent.telemetry.events import Event

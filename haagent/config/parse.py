@@ -10,6 +10,7 @@ from msgspec import inspect
 
 from haagent.config.announce import announce_problems
 from haagent.config.checks import KINDS, check_problems
+from haagent.config.core import CORE_KINDS, core_problems
 from haagent.config.hooks import hook_problems
 from haagent.config.kinds import convert
 from haagent.config.peer import peer_problems
@@ -29,6 +30,8 @@ def load(text: str) -> AgentConfig:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"not TOML: {error}") from error
+    if isinstance(core := raw.get("core"), dict):
+        core.setdefault("kind", "sipcore")
     try:
         config = msgspec.convert(raw, AgentConfig, dec_hook=convert)
     except msgspec.ValidationError as error:
@@ -57,11 +60,12 @@ def _explained(text: str, raw: dict[str, object]) -> str:
 
 
 def _kind_hint(key: str, value: object) -> str:
-    """The kinds of check there are, the nearest one first."""
-    if re.fullmatch(r"check\[\d+\]\.kind", key) is None:
+    """The kinds of check or core there are, or the nearest one."""
+    if re.fullmatch(r"check\[\d+\]\.kind|core\.kind", key) is None:
         return ""
-    near = get_close_matches(str(value), KINDS, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(KINDS)}"
+    kinds = CORE_KINDS if key == "core.kind" else KINDS
+    near = get_close_matches(str(value), kinds, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(kinds)}"
 
 
 def _keys_at(key: str, raw: dict[str, object]) -> list[str]:
@@ -120,5 +124,7 @@ def _problems(config: AgentConfig) -> Iterator[str]:
         yield f"startup_delay: {config.startup_delay:g}s is more than {MAX_STARTUP_DELAY:g}s"
     if config.peer is not None:
         yield from peer_problems(config.peer)
+    if config.core is not None:
+        yield from core_problems(config.core)
     yield from hook_problems(config.hooks, config.hook, config.webhook, config.virtual_router)
     yield from check_problems(config.check, config.virtual_router, config.peer)

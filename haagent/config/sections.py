@@ -6,17 +6,11 @@ from msgspec import Meta
 
 from haagent.config.announce import AnnounceConfig
 from haagent.config.checks import CheckConfigs
+from haagent.config.core import CoreConfig
 from haagent.config.hooks import HookConfigs, HooksConfig, WebhookConfigs
 from haagent.config.kinds import Endpoint, Name, Section, Switchable
 from haagent.config.peer import PeerConfig
 from haagent.config.virtual_router import VirtualRouterConfig
-
-
-class CoreConfig(Section, frozen=True, kw_only=True):
-    """[core]: the SIP server beside this agent."""
-
-    kind: Literal["sipcore"] = "sipcore"
-    control: str = "/run/sipcore/control.sock"
 
 
 class ApiConfig(Section, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from haagent.config import AgentConfig, check_against_host
 from haagent.control.client import AgentUnreachableError, ControlClient, RefusedError
+from haagent.doctor.core_facts import core_answers
 from haagent.doctor.facts import AgentFacts, DirectoryFacts, HostFacts
 from haagent.doctor.judge_lan import VIRTUAL_MACS
 from haagent.errors import ConfigError
@@ -47,7 +48,7 @@ def host_facts(config: AgentConfig, interfaces: dict[str, Interface]) -> HostFac
         directories=(_directory("state_dir", config.state_dir), _directory("run_dir", config.run_dir)),
     )
     if config.core is not None:
-        facts.core_ready, facts.core_error = _core(Path(config.core.control))
+        facts.core_ready, facts.core_error = core_answers(config.core, config.node)
     return facts
 
 
@@ -136,11 +137,3 @@ def _directory(key: str, path: str) -> DirectoryFacts:
     except OSError as error:
         facts.error = error.strerror or str(error)
     return facts
-
-
-def _core(control: Path) -> tuple[bool, str | None]:
-    try:
-        status = ControlClient(control, ASK_SECONDS).get("/v1/status")
-    except (AgentUnreachableError, RefusedError) as error:
-        return False, str(error).replace("no agent at", "no SIP core at").partition("; is `haagent run`")[0]
-    return bool(isinstance(status, dict) and status.get("ready")), None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from haagent.config import AgentConfig
+from haagent.config.core import CoreConfig, SipcoreConfig
 from haagent.doctor.facts import DirectoryFacts, Facts, HostFacts, LinkFacts
 from haagent.doctor.verdict import Verdict, fail, ok, warn
 from haagent.vrrp.pdu import virtual_mac
@@ -29,7 +30,7 @@ def host_verdicts(config: AgentConfig, facts: Facts) -> Iterator[Verdict]:
     yield from _sysctls(config, host, facts.links)
     yield from _virtual_macs(config, host)
     if config.core is not None:
-        yield _core(config.core.control, host)
+        yield _core(config.core, host)
 
 
 def _capabilities(host: HostFacts) -> Iterator[Verdict]:
@@ -133,9 +134,10 @@ def _strongest(host: HostFacts, interface: str, name: str) -> int:
     return max((int(value) for value in values if value and value.isdecimal()), default=0)
 
 
-def _core(control: str, host: HostFacts) -> Verdict:
+def _core(core: CoreConfig, host: HostFacts) -> Verdict:
+    control = core.control if isinstance(core, SipcoreConfig) else str(core.__struct_config__.tag)
     if host.core_error is not None:
-        return fail("core", f"{control}: {host.core_error}", "start the SIP core; see [core] control")
+        return fail("core", f"{control}: {host.core_error}", "start the SIP core; see [core]")
     if not host.core_ready:
         return fail("core", f"{control}: answers, but is not ready", "see its own status")
     return ok("core", f"{control}: ready")

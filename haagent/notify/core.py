@@ -8,13 +8,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import msgspec
 import structlog
 
+from haagent.notify.told import CoreState, Told
 from haagent.telemetry.events import Event
 
 log = structlog.get_logger()
@@ -24,25 +24,6 @@ TELL_TIMEOUT = 2.0
 SILENCE_SECONDS = 5.0  # a core sends a heartbeat every second; one that is frozen does not
 MAX_EVENT_BYTES = 1 << 20
 _HTTP_CONFLICT = 409
-
-
-class CoreState(msgspec.Struct):
-    """What the SIP core says of itself; unknown fields are left alone."""
-
-    pid: int = 0
-    role: str = ""
-    epoch: int = 0
-    ready: bool = False
-    synced: bool = False
-
-
-@dataclass(slots=True)
-class Told:
-    """The role that the core is to have."""
-
-    role: str
-    epoch: int
-    reason: str
 
 
 class CoreLink:

@@ -15,7 +15,8 @@ import aiohttp
 import pytest
 
 from haagent.control import api
-from haagent.notify.core import CoreLink, CoreState, Told
+from haagent.notify.core import CoreLink
+from haagent.notify.told import CoreState, Told
 from haagent.telemetry.observer import Observer
 
 
