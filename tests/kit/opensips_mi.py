@@ -1,7 +1,7 @@
 """IO shell: the MI of two OpenSIPS nodes in one cluster, as far as an agent sees it.
 
 There is no Debian package of OpenSIPS: this answers as its sources say. mi_http takes a POST of JSON-RPC 2.0,
-params as an array or an object. `clusterer_shtag_set_active` takes a tag `name/cluster`, answers "OK" and makes
+params as an array or an object. `clusterer_shtag_set_active` takes a tag `name/cluster`, answers OK and makes
 the tag backup on the other nodes. `clusterer_list_shtags` answers an array of objects: Tag, Cluster and State
 ("active" or "backup"). An unknown method is error -32601, an unknown tag error 500.
 """

@@ -69,7 +69,7 @@ def edit(node: AgentNode, *changes: tuple[str, str], more: str = "") -> None:
 def test_a_reload_changes_vips_priority_and_checks_and_not_one_ping_is_lost(
     started: Callable[..., Pair], strategy: str
 ) -> None:
-    pair = started(strategy=strategy, vips=f'["{VIP}", "{VIP6}", "{SECOND}"]')
+    pair = started(strategy=strategy, lease="1s", vips=f'["{VIP}", "{VIP6}", "{SECOND}"]')
     before = [node.status() for node in pair.nodes.values()]
     for node in pair.nodes.values():
         (node.base / "flag").write_text("up\n")
