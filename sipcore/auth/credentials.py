@@ -1,7 +1,9 @@
 """IO shell: users from an htdigest file (user:realm:ha1), read again when it changes."""
 
+import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
@@ -20,8 +22,8 @@ class UsersFile:
     """Credentials of one realm: per user one line for each algorithm of which there is a ha1.
 
     An algorithm is offered when all users of the realm have a line for it: a challenge goes out before we
-    know who asks. `wanted` limits and orders them. A file that becomes unreadable later is reported and the
-    users stay as they were.
+    know who asks. `wanted` limits and orders them. A file that changes is read in a thread, since many users
+    take long; one that becomes unreadable is reported. Until it is read the users stay as they were.
     """
 
     def __init__(self, path: str, realm: str, wanted: tuple[Algorithm, ...] = ()) -> None:
@@ -29,50 +31,73 @@ class UsersFile:
         self._realm = realm.encode()
         self._wanted = wanted or strongest_first()
         self._look_at = 0.0
-        self._state: tuple[int, int, int] | None = None
-        self._users: Users = {}
-        self._algorithms: tuple[Algorithm, ...] = ()
-        self._read()
+        self._reader: threading.Thread | None = None
+        self._state = self._stat()
+        self._table = self._read()
 
     def algorithms(self) -> tuple[Algorithm, ...]:
         """Those that each user of the realm can answer."""
         self._look_now_and_then()
-        return self._algorithms
+        return self._table.algorithms
 
     def ha1(self, user: bytes, algorithm: Algorithm) -> bytes | None:
         """The user's hash, None when the file has none."""
         self._look_now_and_then()
-        return self._users[algorithm].get(user)
+        return self._table.users[algorithm].get(user)
 
     def __len__(self) -> int:
-        return len(set().union(*self._users.values()))
+        return self._table.size
 
     def _look_now_and_then(self) -> None:
-        if time.monotonic() >= self._look_at:
+        if time.monotonic() >= self._look_at and (self._reader is None or not self._reader.is_alive()):
             self.look()
 
     def look(self) -> None:
-        """Read the file again if it has changed."""
+        """If the file has changed, begin to read it."""
+        self._look_at = time.monotonic() + LOOK_AGAIN
+        state = self._stat()
+        if state != self._state:
+            self._state = state  # also when the file is bad: say so once per change
+            self._reader = threading.Thread(target=self._renew, name="users", daemon=True)
+            self._reader.start()
+
+    def wait(self) -> None:
+        """Until what `look` began is done."""
+        if self._reader is not None:
+            self._reader.join()
+
+    def _renew(self) -> None:
         try:
-            self._read()
+            self._table = self._read()
         except ConfigError as error:
             log.error("users file not taken over", error=str(error))  # noqa: TRY400 the text says it all
 
-    def _read(self) -> None:
-        self._look_at = time.monotonic() + LOOK_AGAIN
+    def _stat(self) -> tuple[int, int, int]:
+        """What changes with the file; zeros when there is none, which `_read` complains of."""
         try:
             stat = self._path.stat()
-            state = stat.st_mtime_ns, stat.st_size, stat.st_ino
-            if state == self._state:
-                return
-            self._state = state  # also when the file is bad: say so once per change
+        except OSError:
+            return 0, 0, 0
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+    def _read(self) -> "_Table":
+        try:
             text = self._path.read_bytes()
         except OSError as error:
             raise ConfigError(f"auth.users_file: {self._path}: {error.strerror}") from error
-        self._users = parse_users(text, self._realm, str(self._path))
-        counts = {algorithm: len(users) for algorithm, users in self._users.items()}
-        self._algorithms = offered(counts, len(self), self._wanted)
-        log.info("users read", path=str(self._path), users=len(self))
+        users = parse_users(text, self._realm, str(self._path))
+        counts = {algorithm: len(found) for algorithm, found in users.items()}
+        size = len(set().union(*users.values()))
+        log.info("users read", path=str(self._path), users=size)
+        return _Table(users, offered(counts, size, self._wanted), size)
+
+
+class _Table(NamedTuple):
+    """What one reading of the file gave; replaced as a whole."""
+
+    users: Users
+    algorithms: tuple[Algorithm, ...]
+    size: int
 
 
 def parse_users(text: bytes, realm: bytes, path: str) -> Users:

@@ -1,5 +1,6 @@
 """IO shell: the htdigest file and its changes."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,32 @@ def test_a_changed_file_is_read_again_and_a_broken_one_changes_nothing(tmp_path:
     users = UsersFile(str(path), "r")
     path.write_text(f"alice:r:{MD5}\nbob:r:{MD5}\n")
     users.look()
+    users.wait()
     assert users.ha1(b"bob", Algorithm.MD5) == MD5.encode()
     path.write_text("broken\n")
     users.look()
+    users.wait()
     assert users.ha1(b"bob", Algorithm.MD5) == MD5.encode()
+
+
+def test_users_are_asked_for_while_a_changed_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "users"
+    path.write_text(f"alice:r:{MD5}\n")
+    users = UsersFile(str(path), "r")
+    path.unlink()
+    os.mkfifo(path)  # whoever reads it waits until somebody writes
+    users.look()
+    assert users.ha1(b"alice", Algorithm.MD5) == MD5.encode()
+    path.write_text(f"alice:r:{MD5}\nbob:r:{MD5}\n")
+    users.wait()
+    assert users.ha1(b"bob", Algorithm.MD5) == MD5.encode()
+
+
+def test_a_file_that_is_gone_is_reported_and_the_users_stay(tmp_path: Path) -> None:
+    path = tmp_path / "users"
+    path.write_text(f"alice:r:{MD5}\n")
+    users = UsersFile(str(path), "r")
+    path.unlink()
+    users.look()
+    users.wait()
+    assert users.ha1(b"alice", Algorithm.MD5) == MD5.encode()
