@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sipcore.auth.credentials import parse_users
 from sipcore.config import SipcoreConfig, parse_config
+from sipcore.config.sections import Replication
 from sipcore.errors import ConfigError
 
 MIN_KEY_BYTES = 16
@@ -35,9 +36,16 @@ def load_config(path: Path) -> Loaded:
     return Loaded(
         config,
         _key(Path(auth.secret_file), "auth.secret_file"),
-        _key(Path(replication.key_file), "replication.key_file") if replication else b"",
+        _replication_key(replication) if replication else b"",
         _read(Path(config.trace.key_file), "trace.key_file").strip() if config.trace.key_file else b"",
     )
+
+
+def _replication_key(replication: Replication) -> bytes:
+    if replication.ca:
+        for name in ("certificate", "key", "ca"):
+            _read(Path(getattr(replication, name)), f"replication.{name}")
+    return _key(Path(replication.key_file), "replication.key_file") if replication.key_file else b""
 
 
 def _key(path: Path, name: str) -> bytes:

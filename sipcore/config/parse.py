@@ -12,7 +12,7 @@ import msgspec
 from sipcore.cachedb.url import CacheUrl
 from sipcore.config.dialog import check_dialog
 from sipcore.config.kinds import HostPort, Section, Within
-from sipcore.config.sections import SipcoreConfig
+from sipcore.config.sections import Replication, SipcoreConfig
 from sipcore.config.transport import check_listen, check_tls
 from sipcore.duration import Seconds, parse_duration
 from sipcore.errors import ConfigError
@@ -117,8 +117,23 @@ def _check_addresses(config: SipcoreConfig) -> None:
     for index, domain in enumerate(config.domains):
         if not domain or domain != domain.strip() or " " in domain:
             raise ConfigError(f"domains[{index}]: {domain!r} is not a domain name")
-    if config.replication is not None and config.replication.listen in config.replication.peers:
-        raise ConfigError(f"replication.peers: {config.replication.listen!r} is this node itself")
+    if config.replication is not None:
+        moving = () if config.standalone else tuple(listen.address for listen in config.listen)
+        _check_replication(config.replication, moving)
+
+
+def _check_replication(replication: Replication, moving: tuple[str, ...]) -> None:
+    if replication.listen in replication.peers:
+        raise ConfigError(f"replication.peers: {replication.listen!r} is this node itself")
+    host = ip_address(replication.listen.pair[0])
+    if any(ip_address(address) == host for address in moving if not host.is_loopback):
+        raise ConfigError(f"replication.listen: {host} is an address of [[listen]], which moves to the peer")
+    tls = {"certificate": replication.certificate, "key": replication.key, "ca": replication.ca}
+    if any(tls.values()) and not all(tls.values()):
+        missing = ", ".join(name for name, path in tls.items() if not path)
+        raise ConfigError(f"replication.{missing}: missing; TLS needs certificate, key and ca")
+    if not replication.key_file and not replication.ca:
+        raise ConfigError("replication.key_file: missing; without it certificate, key and ca are needed")
 
 
 def _explain(text: str, raw: dict[str, object]) -> NoReturn:

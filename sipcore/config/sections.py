@@ -23,7 +23,10 @@ class Replication(Section, frozen=True):
 
     listen: HostPort
     peers: Annotated[tuple[HostPort, ...], msgspec.Meta(min_length=1, max_length=7)]
-    key_file: str
+    key_file: str = ""
+    certificate: str = ""
+    key: str = ""
+    ca: str = ""
     semi_sync: Literal["on", "off", "strict"] = "on"
     budget: Annotated[Seconds, Within(0.001, 1)] = Seconds(0.005)
 

@@ -18,8 +18,8 @@ class ConnectionOwner(Protocol):
 
     local: LocalNode
 
-    def admit(self, connection: "Connection", host: str) -> bool:
-        """Whether this address may talk to us."""
+    def admit(self, connection: "Connection", host: str, certificate: object) -> bool:
+        """Whether this connection may go on to prove itself; its certificate has been verified, if any."""
 
     def on_event(self, connection: "Connection", event: Event) -> None:
         """What the session understood."""
@@ -52,7 +52,7 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self.host = transport.get_extra_info("peername")[0]
-        if not self._owner.admit(self, self.host):
+        if not self._owner.admit(self, self.host, transport.get_extra_info("peercert")):
             transport.abort()
             return
         self._admitted = True

@@ -1,7 +1,7 @@
-"""IO shell: the TCP links to the peers: who dials, reading, writing, timers, reconnect with tenacity.
+"""IO shell: the TCP links to the peers: what is sent on them, held for them, heard from them.
 
-Of a pair the node with the lower listen address dials and the other one listens, so there is never a second
-link. A newer link of the same peer replaces the older one: its node has restarted or lost the old one.
+A newer link of a peer replaces the older one, which it has lost; while that one lives, another process of the
+same name is refused.
 """
 
 import asyncio
@@ -11,22 +11,24 @@ from ipaddress import ip_address
 from typing import Generic, TypeVar
 
 import structlog
-import tenacity
 
-from sipcore.errors import ConfigError, ReplicationError
+from sipcore.errors import ConfigError
 from sipcore.replication.connection import Connection
+from sipcore.replication.doors import Doors, Endpoint
 from sipcore.replication.events import Acked, Event, NewerMaster, PeerRole, PeerSynced, PeerUp, Synced
 from sipcore.replication.journal import Journal
 from sipcore.replication.semi_sync import HoldQueue, SemiSync
 from sipcore.replication.session import LocalNode, Timing
 from sipcore.replication.status import session_status
+from sipcore.replication.tls import LinkTls, names_host
 from sipcore.replication.verify import verify
+from sipcore.replication.wire import Intro
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
-Endpoint = tuple[str, int]
-RETRY_FIRST, RETRY_MOST = 0.02, 0.5  # seconds between two dials: a rebooted peer is back soon
-STABLE = 1.0  # seconds after which a link that breaks is dialed again at once
+NO_KEY = (
+    b"the certificates prove it"  # with TLS alone: the frames are protected by TLS, not by a secret of ours
+)
 QUIET = 1.0  # seconds between two warnings of strangers
 MAX_STRANGERS = 8  # connections whose peer has not proved itself yet
 
@@ -42,6 +44,7 @@ class LinkSettings:
     semi_sync: SemiSync = SemiSync.ON
     budget: float = 0.005
     timing: Timing = field(default_factory=Timing)
+    tls: LinkTls | None = None
 
 
 @dataclass(slots=True)
@@ -61,6 +64,7 @@ class LinkCounters:
     broken: int = 0  # sessions that ended with an error after the proof
     connected: int = 0
     replaced: int = 0
+    duplicate: int = 0  # nodes whose name another one has that is connected
     crowded: int = 0  # connections closed because MAX_STRANGERS were waiting
 
 
@@ -73,38 +77,33 @@ class ReplicationLink(Generic[T]):
         self.callbacks = callbacks
         self.counters = LinkCounters()
         self.hold_queue: HoldQueue[T] = HoldQueue(settings.semi_sync, settings.budget)
-        self.local = LocalNode(settings.node, settings.key, journal, settings.timing)
+        self.local = LocalNode(settings.node, settings.key or NO_KEY, journal, settings.timing)
+        self.local.vouch = self._vouch
         self.connections: set[Connection] = set()
         self.ever_connected = False
         self._synced: dict[str, bool] = {}  # by peer: we hold all that it had when we last spoke
         self._peers = {ip_address(host): (host, port) for host, port in settings.peers}
         if len(self._peers) != len(settings.peers):
             raise ConfigError("replication.peers: two peers on one address")
-        if ip_address(settings.listen[0]).is_unspecified:
-            raise ConfigError(
-                f"replication.listen: {settings.listen[0]} is no address that a peer could name"
-            )
-        self._server: asyncio.Server | None = None
-        self._dialing: list[asyncio.Task[None]] = []
+        self._doors = Doors(
+            settings.listen,
+            settings.peers,
+            settings.tls,
+            handshake=settings.timing.handshake,
+            admits=self._admits,
+            make=lambda dialer: Connection(self, dialer=dialer),
+            refused=self._on_refused,
+        )
         self._release_timer: asyncio.TimerHandle | None = None
         self._quiet_until, self._unsaid = 0.0, 0  # warnings of strangers
 
     async def start(self) -> None:
         """Listen, and dial the peers with a higher address."""
-        loop = asyncio.get_running_loop()
-        host, port = self.settings.listen
-        self._server = await loop.create_server(lambda: Connection(self, dialer=False), host, port)
-        for peer in self.settings.peers:
-            if self._dials(peer):
-                self._dialing.append(asyncio.create_task(self._keep_dialed(peer)))
+        self._doors.start()
 
     async def stop(self) -> None:
         """Let go what is held and close all links."""
-        for task in self._dialing:
-            task.cancel()
-        await asyncio.gather(*self._dialing, return_exceptions=True)
-        if self._server is not None:
-            self._server.close()
+        await self._doors.stop()
         for connection in list(self.connections):
             connection.close("stopped")
         self._release(self.hold_queue.on_peers(synced=False))
@@ -183,18 +182,34 @@ class ReplicationLink(Generic[T]):
 
     # What connections say
 
-    def admit(self, connection: Connection, host: str) -> bool:
-        """Whether this address may talk to us at all."""
-        strangers = sum(other.session.peer is None for other in self.connections)
-        if strangers >= MAX_STRANGERS:
-            self.counters.crowded += 1
-            return False
-        if ip_address(host) not in self._peers:
-            self.counters.refused += 1
-            self._warn_of_stranger(host, "not one of replication.peers")
+    def admit(self, connection: Connection, host: str, certificate: object) -> bool:
+        """Whether this connection may go on to prove itself."""
+        if self.settings.tls is not None and not names_host(certificate, host):
+            self._on_refused(host, "its certificate is that of another address")
             return False
         self.connections.add(connection)
         return True
+
+    def _admits(self, host: str) -> bool:
+        if ip_address(host) not in self._peers:
+            self._on_refused(host, "not one of replication.peers")
+            return False
+        if sum(other.session.peer is None for other in self.connections) >= MAX_STRANGERS:
+            self.counters.crowded += 1
+            return False
+        return True
+
+    def _vouch(self, intro: Intro) -> str:
+        """Why a node may not be who it says, "" when it may: the one that is here comes first."""
+        heard_after = asyncio.get_running_loop().time() - 2 * self.local.timing.heartbeat
+        for other in self.connections:
+            session = other.session
+            if other.node != intro.node or session.peer is None or session.heard < heard_after:
+                continue
+            if session.peer.incarnation != intro.incarnation:
+                self.counters.duplicate += 1
+                return f"a node called {intro.node} is connected already, from {other.host}"
+        return ""
 
     def on_event(self, connection: Connection, event: Event) -> None:
         """Carry out what a session says."""
@@ -225,11 +240,11 @@ class ReplicationLink(Generic[T]):
             self.counters.broken += 1
             log.warning("replication link closed", peer=connection.node, reason=reason)
         else:
-            self.counters.refused += 1
-            self._warn_of_stranger(connection.host, reason)
+            self._on_refused(connection.host, reason)
         self._on_peers()
 
-    def _warn_of_stranger(self, host: str, reason: str) -> None:
+    def _on_refused(self, host: str, reason: str) -> None:
+        self.counters.refused += 1
         now = asyncio.get_running_loop().time()
         if now < self._quiet_until:
             self._unsaid += 1
@@ -269,29 +284,3 @@ class ReplicationLink(Generic[T]):
     def _on_release_timer(self) -> None:
         self._release_timer = None
         self._release(self.hold_queue.on_timer(asyncio.get_running_loop().time()))
-
-    # Dialing
-
-    def _dials(self, peer: Endpoint) -> bool:
-        mine, theirs = ip_address(self.settings.listen[0]), ip_address(peer[0])
-        return (mine.version, int(mine), self.settings.listen[1]) < (theirs.version, int(theirs), peer[1])
-
-    async def _keep_dialed(self, peer: Endpoint) -> None:
-        while True:
-            async for attempt in tenacity.AsyncRetrying(
-                wait=tenacity.wait_random_exponential(multiplier=RETRY_FIRST, max=RETRY_MOST),
-                retry=tenacity.retry_if_exception_type((OSError, ReplicationError)),
-            ):
-                with attempt:
-                    await self._one_link(peer)
-
-    async def _one_link(self, peer: Endpoint) -> None:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        dialing = loop.create_connection(
-            lambda: Connection(self, dialer=True), *peer, local_addr=(self.settings.listen[0], 0)
-        )
-        _, connection = await asyncio.wait_for(dialing, RETRY_MOST)
-        await connection.closed
-        if loop.time() - began < STABLE:
-            raise ReplicationError("the link broke at once")

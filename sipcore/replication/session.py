@@ -56,6 +56,7 @@ class LocalNode:
     positions: dict[str, Position] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
     versions: tuple[int, int] = (OLDEST, VERSION)  # of the protocol: the oldest, the newest
+    vouch: Callable[[Intro], str] = lambda intro: ""  # why a peer is not who it says; "": it is
 
 
 class ReplicationSession:
@@ -240,6 +241,8 @@ class ReplicationSession:
         if intro.node == self.local.node:
             raise self.refuse(f"both nodes are called {intro.node}")
         self._check_versions(intro)
+        if reason := self.local.vouch(intro):
+            raise self.refuse(reason)
         position = self.local.positions.setdefault(intro.node, Position())
         self.peer = intro
         self.receiver = Receiver(self.local.journal.capabilities, position, self.local.counters)

@@ -21,6 +21,7 @@ from sipcore.registrar import Registrar
 from sipcore.replication.journal import Journal
 from sipcore.replication.link import LinkCallbacks, LinkSettings, ReplicationLink
 from sipcore.replication.semi_sync import SemiSync
+from sipcore.replication.tls import LinkTls
 from sipcore.resolver.locate import Resolver
 from sipcore.role import RoleGate
 from sipcore.server.names import make_resolver
@@ -87,6 +88,7 @@ def replication_link(
         tuple(peer.pair for peer in replication.peers),
         SemiSync(replication.semi_sync),
         replication.budget,
+        tls=LinkTls(replication.certificate, replication.key, replication.ca) if replication.ca else None,
     )
     return ReplicationLink(settings, parts.journal, callbacks)
 

@@ -4,15 +4,16 @@ import tracemalloc
 from functools import cache
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sipcore.errors import ReplicationError
-from sipcore.replication.capability import Kind
+from sipcore.replication.capability import Kind, Record
 from sipcore.replication.frame import MAX_FRAME, FrameType, FrameWriter
 from sipcore.replication.session import ReplicationSession
-from sipcore.replication.wire import Start, encode
+from sipcore.replication.wire import Ask, Exchange, Keys, Start, Sums, encode
 from sipcore.role import Role
 from tests.kit.replication import Node, Wire
 
@@ -179,6 +180,16 @@ def test_a_recording_is_worth_nothing_with_another_nonce() -> None:
     assert node.contents() == {}
 
 
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.binary(max_size=9) | st.floats(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.integers(0, 9), inner, max_size=3),
+    max_leaves=12,
+)
+GROWN = st.builds(
+    lambda head, value: head + msgspec.msgpack.encode(value), st.sampled_from([b"", bytes(20)]), VALUES
+)
+
+
 def authenticated() -> tuple[Wire, FrameWriter]:
     """A settled pair, and the writer of a: for what only a peer with the key can send."""
     wire = Wire(Node("a"), Node("b"), 0.0)
@@ -205,12 +216,33 @@ def authenticated() -> tuple[Wire, FrameWriter]:
         (FrameType.HEARTBEAT, b"\x93\x09\x00\x00"),
         (FrameType.HEARTBEAT, b"\x91" * 5000),
         (FrameType.REFUSE, b"\x91\xa2no"),
+        (FrameType.ASK, encode(Ask(1, [4096]))),
+        (FrameType.ASK, encode(Ask(99))),
+        (FrameType.SUMS, encode(Sums(1, bytes(8 * 4096)))),
+        (FrameType.SUMS, encode(Sums(1, b"short"))),
+        (FrameType.KEYS, encode(Keys(1, [0], {b"k": 1}))),
+        (FrameType.EXCHANGE, encode(Exchange(1, [Record(99, b"k", b"v")]))),
+        (FrameType.REPAIR, b"short"),
     ],
 )
 def test_a_faulty_peer_with_the_key_is_refused_by_name(kind: FrameType, body: bytes) -> None:
     wire, writer = authenticated()
     assert feed(wire.sessions[1], writer.frame(kind, body))
     assert wire.b.contents() == {}
+
+
+@given(kind=st.integers(0, 255), body=st.binary(max_size=120) | GROWN)
+@settings(max_examples=300, deadline=None)
+def test_any_body_of_a_peer_with_the_key_is_understood_or_refused(kind: int, body: bytes) -> None:
+    wire, writer = authenticated()
+    feed(wire.sessions[1], writer.frame(kind, body))  # type: ignore[arg-type] # or not yet known
+    wire.sessions[1].output(10.0)
+
+
+def test_questions_without_end_are_refused() -> None:
+    wire, writer = authenticated()
+    questions = [writer.frame(FrameType.ASK, encode(Ask(1, list(range(4096))))) for _ in range(5)]
+    assert feed(wire.sessions[1], b"".join(questions)) == "more than 4 questions at a time"
 
 
 def test_one_bad_record_is_counted_and_the_rest_of_its_batch_is_applied() -> None:

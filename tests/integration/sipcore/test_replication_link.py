@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,10 @@ import pytest
 from sipcore.errors import ConfigError
 from sipcore.replication.link import LinkCallbacks, LinkSettings, ReplicationLink
 from sipcore.replication.semi_sync import SemiSync
+from sipcore.replication.tls import LinkTls
+from sipcore.replication.wire import Intro
 from sipcore.role import Role
+from tests.kit.certificates import Authority
 from tests.kit.replication import KEY, Node
 
 A, B = "127.0.77.1", "127.0.77.2"
@@ -28,12 +32,13 @@ class Side:
     """A node with a real link; its table runs on the loop's clock."""
 
     def __init__(self, name: str, host: str, port: int, peer: tuple[str, int], **settings: Any) -> None:
+        peers = (peer, *settings.pop("more_peers", ()))
         self.node = Node(name, incarnation=time.monotonic_ns())
         self.released: list[str] = []
         self.release = asyncio.Event()
         self.demoted: list[int] = []
         self.link: ReplicationLink[str] = ReplicationLink(
-            LinkSettings(name, settings.pop("key", KEY), (host, port), (peer,), **settings),
+            LinkSettings(name, settings.pop("key", KEY), (host, port), peers, **settings),
             self.node.journal,
             LinkCallbacks(self.on_release, self.demoted.append),
         )
@@ -221,6 +226,78 @@ def test_of_two_masters_the_one_with_the_older_epoch_is_told() -> None:
 
 async def named_nowhere() -> None:
     Side("a", "0.0.0.0", 5070, (B, 5070), semi_sync=SemiSync.OFF)
+
+
+def tls(authority: Authority, host: str, name: str = "") -> LinkTls:
+    made = authority.issue(name or host, host)
+    return LinkTls(made.certificate, made.key, authority.ca)
+
+
+def test_with_certificates_on_both_sides_no_shared_key_is_needed(tmp_path: Path) -> None:
+    async def run() -> None:
+        authority = Authority(tmp_path)
+        port = free_port(A)
+        a = Side("a", A, port, (B, port), key=b"", tls=tls(authority, A))
+        b = Side("b", B, port, (A, port), key=b"", tls=tls(authority, B))
+        a.node.become(Role.MASTER, 1, now())
+        a.node.register(b"sip:u@x", b"sip:u@h", now())
+        for side in (a, b):
+            await side.link.start()
+        await until(lambda: b.node.table.contacts == 1 and a.status().get("peer_synced"))
+        assert (a.link.counters.refused, b.link.counters.refused) == (0, 0)
+        await stopped(a, b)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("wrong", ["authority", "address", "none"])
+def test_a_peer_with_a_wrong_certificate_is_refused_and_learns_nothing(tmp_path: Path, wrong: str) -> None:
+    async def run() -> None:
+        authority, other = Authority(tmp_path), Authority(tmp_path, "other")
+        port = free_port(A)
+        b = Side("b", B, port, (A, port), tls=tls(authority, B))
+        bad = {
+            "authority": tls(other, A, "by-another"),
+            "address": tls(authority, "127.0.77.9"),
+            "none": None,
+        }[wrong]
+        if bad is not None:
+            bad = LinkTls(bad.certificate, bad.key, authority.ca)
+        a = Side("a", A, port, (B, port), tls=bad)
+        for side in (b, a):
+            await side.link.start()
+        await until(lambda: b.link.counters.refused > 2)
+        assert b.link.alone
+        assert a.link.alone
+        await stopped(a, b)
+
+    asyncio.run(run())
+
+
+def test_a_second_node_of_the_same_name_is_refused_and_the_first_one_does_not_notice() -> None:
+    async def run() -> None:
+        port = free_port(A)
+        third = "127.0.77.3"
+        a = Side("a", A, port, (B, port), more_peers=((third, port),))
+        b, twin = Side("b", B, port, (A, port)), Side("b", third, port, (A, port))
+        a.node.become(Role.MASTER, 1, now())
+        for side in (a, b):
+            await side.link.start()
+        await until(lambda: b.node.journal.sequence == 0 and b.link.synced and not b.link.alone)
+        (first,) = a.link.connections
+        await twin.link.start()
+        await until(lambda: a.link.counters.duplicate > 1)
+        assert "a node called b is connected already, from 127.0.77.2" in a.link.local.vouch(
+            Intro("b", 1, Role.BACKUP, 0, 0, {})
+        )
+        a.node.register(b"sip:u@x", b"sip:u@h", now())
+        a.link.send_batch(now())
+        await until(lambda: b.node.table.contacts == 1)
+        assert first in a.link.connections
+        assert twin.node.table.contacts == 0
+        await stopped(a, b, twin)
+
+    asyncio.run(run())
 
 
 def test_a_listen_address_that_no_peer_could_name_is_refused() -> None:
