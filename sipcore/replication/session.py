@@ -6,7 +6,7 @@ from functools import partial
 from typing import ClassVar
 
 from sipcore.errors import ReplicationError
-from sipcore.replication.compare import Authority, Follower, Parts
+from sipcore.replication.comparison import COMPARISON, Comparison
 from sipcore.replication.events import Acked, Event, NewerMaster, PeerRole, PeerSynced, PeerUp, Synced
 from sipcore.replication.frame import FrameReader, FrameType, FrameWriter
 from sipcore.replication.handshake import OLDEST, VERSION, Handshake, SessionKeys
@@ -16,16 +16,11 @@ from sipcore.replication.sender import Sender
 from sipcore.replication.wire import (
     Ack,
     Ask,
-    Compared,
-    Digest,
-    Exchange,
     Heartbeat,
     Intro,
-    Keys,
     Refuse,
     Resume,
     Start,
-    Sums,
     decode,
     decode_batch,
     encode,
@@ -75,8 +70,7 @@ class ReplicationSession:
         self.sender = Sender(local.journal)
         self.receiver: Receiver | None = None
         self.version = 0  # of the protocol, agreed on with the peer
-        self.authority = Authority(local.journal, now)
-        self.follower = Follower(local.journal)
+        self.comparison = Comparison(local.journal, now)
         self.heard = now
         self._until = now + local.timing.handshake
         self._handshake = Handshake(local.key, nonce, dialer=dialer, versions=local.versions)
@@ -108,11 +102,12 @@ class ReplicationSession:
         for kind, body in self._reader.feed(data):
             if self.peer is None and kind not in (FrameType.INTRO, FrameType.REFUSE):
                 raise ReplicationError(f"frame of type {kind} before the intro")
-            understand = self._ON.get(kind)
-            if understand is None:
-                self.local.counters.unknown_frames += 1  # of a newer version
+            if kind in self._ON:
+                self._ON[kind](self, body, now)
+            elif kind in COMPARISON:
+                self._on_comparison(FrameType(kind), body, now)
             else:
-                understand(self, body, now)
+                self.local.counters.unknown_frames += 1  # of a newer version
         self._compare_sync()
         events, self._events = self._events, []
         return events
@@ -134,27 +129,10 @@ class ReplicationSession:
         if self.version < COMPARES or not (self._synced and self._peer_synced):
             return False
         if self.leads:
-            self.authority.digest_wanted = True
+            self.comparison.authority.digest_wanted = True
         else:
             self._send(FrameType.ASK, encode(Ask(0)))
         return True
-
-    @property
-    def compared(self) -> Compared | None:
-        """What the last comparison brought out, whoever led it."""
-        found = self.authority.last if self.leads else self.follower.last
-        return found or self.authority.last or self.follower.last
-
-    @property
-    def comparisons(self) -> int:
-        """How many there were."""
-        return self.authority.count + self.follower.count
-
-    @property
-    def matched_at(self) -> float | None:
-        """When both were last known to hold the same."""
-        times = [at for at in (self.authority.matched_at, self.follower.matched_at) if at is not None]
-        return max(times, default=None)
 
     def announce(self) -> None:
         """Tell the peer this node's role with the next output, not with the next heartbeat."""
@@ -178,7 +156,9 @@ class ReplicationSession:
         """The log, and behind all of it what is compared."""
         owed = self.sender.next(now)
         if owed is None and self.version >= COMPARES and self.sender.caught_up:
-            owed = self.authority.next(now, leading=self.leads and self._synced and self._peer_synced)
+            owed = self.comparison.authority.next(
+                now, leading=self.leads and self._synced and self._peer_synced
+            )
         return owed
 
     @property
@@ -286,34 +266,10 @@ class ReplicationSession:
         beat = decode(body, Heartbeat)
         self._on_peer_state(beat.role, beat.epoch, beat.sequence)
 
-    def _on_digest(self, body: bytes, now: float) -> None:
-        self._ask(self.follower.on_digest(decode(body, Digest), now))
-
-    def _on_ask(self, body: bytes, now: float) -> None:
-        self.authority.on_ask(decode(body, Ask))
-
-    def _on_sums(self, body: bytes, now: float) -> None:
-        self._ask(self.follower.on_sums(decode(body, Sums)))
-
-    def _on_keys(self, body: bytes, now: float) -> None:
-        self._ask(self.follower.on_keys(decode(body, Keys), now))
-
-    def _on_exchange(self, body: bytes, now: float) -> None:
-        receiver = self._live_receiver()
-        apply = partial(receiver.apply, now=now)
-        self.authority.on_exchange(decode(body, Exchange), apply)
-
-    def _on_repair(self, body: bytes, now: float) -> None:
-        batch = decode_batch(body)
-        self._live_receiver().apply(batch.records, batch.epoch, now)
-        self._ask(self.follower.on_repair(len(batch.records), last=not batch.first))
-
-    def _on_compared(self, body: bytes, now: float) -> None:
-        self.authority.on_compared(decode(body, Compared), now)
-
-    def _ask(self, questions: list[Parts]) -> None:
-        for kind, parts in questions:
-            self._send(kind, *parts)
+    def _on_comparison(self, kind: FrameType, body: bytes, now: float) -> None:
+        apply = partial(self._live_receiver().apply, now=now)
+        for answer, parts in self.comparison.on_frame(kind, body, apply, now):
+            self._send(answer, *parts)
 
     def _on_refuse(self, body: bytes, now: float) -> None:
         raise ReplicationError(f"peer refused: {decode(body, Refuse).reason[:200]}")
@@ -341,11 +297,4 @@ class ReplicationSession:
         FrameType.ACK: _on_ack,
         FrameType.HEARTBEAT: _on_heartbeat,
         FrameType.REFUSE: _on_refuse,
-        FrameType.DIGEST: _on_digest,
-        FrameType.ASK: _on_ask,
-        FrameType.SUMS: _on_sums,
-        FrameType.KEYS: _on_keys,
-        FrameType.EXCHANGE: _on_exchange,
-        FrameType.REPAIR: _on_repair,
-        FrameType.COMPARED: _on_compared,
     }

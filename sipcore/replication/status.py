@@ -17,7 +17,8 @@ def session_status(session: ReplicationSession, now: float) -> dict[str, object]
     if peer is None or receiver is None:
         return {"connected": False}
     events, lag, unacked = sender.lag(now) if sender.started else (0, 0.0, 0)
-    compared, matched_at = session.compared, session.matched_at
+    comparison = session.comparison
+    compared, matched_at = comparison.last(leads=session.leads), comparison.matched_at
     return {
         "connected": True,
         "node": peer.node,
@@ -36,10 +37,10 @@ def session_status(session: ReplicationSession, now: float) -> dict[str, object]
         "snapshots": sender.snapshots,
         "peer_sequence": session.peer_sequence,
         "heard_ms_ago": round((now - session.heard) * 1000, 3),
-        "comparisons": session.comparisons,
+        "comparisons": comparison.count,
         "last_match_ms_ago": None if matched_at is None else round((now - matched_at) * 1000),
         "divergent_keys": None if compared is None else sum(compared.divergent.values()),
-        "repaired_keys": session.follower.repaired,
+        "repaired_keys": comparison.follower.repaired,
         "kinds": _kinds(sender, {} if compared is None else compared.divergent, events),
     }
 

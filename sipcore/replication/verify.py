@@ -43,18 +43,18 @@ async def _count_again(journal: Journal, kind: Kind) -> int:
 async def _compare(connection: Connection) -> dict[str, object]:
     """One peer."""
     session = connection.session
-    before = session.comparisons
+    before = session.comparison.count
     if not session.compare():
         return {"equal": False, "reason": "not in sync, or of a version that does not compare"}
     connection.pump()
     until = asyncio.get_running_loop().time() + PATIENCE
-    while session.comparisons == before:
+    while session.comparison.count == before:
         if asyncio.get_running_loop().time() > until or connection.closed.done():
             return {"equal": False, "reason": f"no result within {PATIENCE:g} s"}
         await asyncio.sleep(0.01)
-    found = session.compared
-    assert found is not None
     leads = session.leads
+    found = session.comparison.last(leads=leads)
+    assert found is not None
     return {
         "equal": not any(found.divergent.values()),
         "divergent": {named(kind): count for kind, count in found.divergent.items()},

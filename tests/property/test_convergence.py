@@ -85,7 +85,7 @@ class Cluster:
 
     @staticmethod
     def matched(wire: Wire) -> bool:
-        return any(session.follower.matched_at is not None for session in wire.sessions)
+        return any(session.comparison.matched_at is not None for session in wire.sessions)
 
 
 class Convergence(RuleBasedStateMachine):
@@ -217,7 +217,7 @@ def test_only_what_differs_is_sent_again() -> None:
     cluster.pass_time(INTERVAL)
     cluster.settle()
     assert cluster.equal
-    follower = wire.sessions[1].follower
+    follower = wire.sessions[1].comparison.follower
     assert follower.last is not None
     assert (follower.repaired, follower.last.divergent) == (2, {1: 0, 2: 0})
     assert wire.sent - before < 2 * 4096 * 8 + 6000, "two lists of sums, two buckets, two records"
