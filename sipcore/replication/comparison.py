@@ -1,4 +1,4 @@
-"""Sans-IO: both sides of a comparison (compare.py) in one session: frames in, frames out, what is known of it."""
+"""Sans-IO: both sides of a comparison (compare.py) in one session, and what is known of it."""
 
 from collections.abc import Callable, Iterable
 
