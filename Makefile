@@ -2,12 +2,13 @@
 # make test   all tests that fit in CI        make check   the fast half: style, types, pure tests
 # make lab    the two-node LAN to play with   make bench   figures beside keepalived and Kamailio
 # make man    man pages of haagent, into build/man
+# make wheels what a machine without the internet installs      make vagrant   three virtual machines, for real
 # make interop, make campaign, make fuzz      the long ones
 VENV ?= .venv
 BIN = $(VENV)/bin
 DEMO ?=
 
-.PHONY: demo faults man fuzz test check lab bench bench-sip interop campaign lock clean setup-run setup-test
+.PHONY: demo faults man fuzz test check lab bench bench-sip interop campaign vagrant wheels lock clean setup-run setup-test
 .DEFAULT_GOAL := demo
 
 demo: setup-run
@@ -49,6 +50,13 @@ man: setup-run
 campaign: setup-test
 	mkdir -p build
 	$(BIN)/haagent lab campaign --rounds 1000 --jobs 2 --record build/campaign.jsonl --report build/campaign $(CAMPAIGN)
+
+# three virtual machines: VAGRANT="--driver kvm" where the machine can
+vagrant: setup-test
+	$(BIN)/python -m tests.vagrant $(VAGRANT)
+
+wheels:
+	@vagrant/make-wheels.sh
 
 # The locks hold versions and hashes; pip alone can install them (docs/decisions/0004).
 lock:

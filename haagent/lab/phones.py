@@ -6,16 +6,25 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import IO, Protocol, Self
 
 from haagent.lab.errors import LabError
 from haagent.lab.ledger import Ledger
-from haagent.lab.namespaces import Host, stop
+from haagent.lab.namespaces import stop
 from haagent.lab.pair import DOMAIN
 from haagent.lab.topology import VIP, address
 
 PORT = 5060
 CALLEES = frozenset({"answer", "reject"})  # what the side does that was called
+
+
+class Starts(Protocol):
+    """A host of the laboratory, or a machine farther away."""
+
+    def spawn(
+        self, argv: Sequence[str], *, stdin: int | IO[bytes], stdout: int | IO[bytes], stderr: int | IO[bytes]
+    ) -> subprocess.Popen[bytes]:
+        """Start a program there; its pipes end here."""
 
 
 class Phones:
@@ -27,7 +36,7 @@ class Phones:
     """
 
     def __init__(
-        self, client: Host, folder: Path, users: tuple[tuple[str, str], ...], transport: str = "udp"
+        self, client: Starts, folder: Path, users: tuple[tuple[str, str], ...], transport: str = "udp"
     ) -> None:
         self.ledger = Ledger()
         self._changed = threading.Condition()
@@ -87,7 +96,7 @@ class Phones:
             user = call.callee if command in CALLEES or values.get("by") == "callee" else call.caller
         return self._homes.get(user, 0)
 
-    def _start(self, client: Host, argv: Sequence[str]) -> tuple[subprocess.Popen[bytes], threading.Thread]:
+    def _start(self, client: Starts, argv: Sequence[str]) -> tuple[subprocess.Popen[bytes], threading.Thread]:
         with self._log.open("ab") as log:
             process = client.spawn(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         thread = threading.Thread(target=self._gather, args=(process,), name="phones", daemon=True)

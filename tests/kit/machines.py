@@ -53,9 +53,9 @@ def root_directory() -> Path:
             shutil.rmtree(old)
         root.parent.mkdir(parents=True, exist_ok=True)
         fresh = root.with_name("root-new")
-        _run([str(script), str(fresh)], 400)
+        run([str(script), str(fresh)], 400)
         alone = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network"]
-        _run(
+        run(
             [*alone, f"--directory={fresh}", f"--bind-ro={CHECKOUT}:/vagrant", "sh", "-ec", _DEPENDENCIES],
             300,
         )
@@ -65,7 +65,7 @@ def root_directory() -> Path:
 
 def make_wheels() -> None:
     """What the machines install, as they have no internet: this checkout and its locked dependencies."""
-    _run([str(SCRIPTS / "make-wheels.sh")], 300)
+    run([str(SCRIPTS / "make-wheels.sh")], 300)
 
 
 class Machine:
@@ -171,7 +171,7 @@ def _kernel_arguments() -> str:
     return "" if unified else "systemd.unified_cgroup_hierarchy=0"
 
 
-def _run(argv: list[str], seconds: float) -> None:
+def run(argv: list[str], seconds: float) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds, check=False)
     if done.returncode:
         raise LabError(f"{' '.join(argv)}: {done.stderr.strip()[-2000:]}")

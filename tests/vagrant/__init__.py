@@ -1,0 +1,1 @@
+"""`make vagrant`: the three machines of vagrant/ under libvirt and qemu, in namespaces of their own."""
