@@ -89,6 +89,7 @@ class Control:
         self._stopping = asyncio.Event()
         self._hooks = Hooks(prepared.config, self._core_settled)
         self._checks = HealthChecks(prepared.config, self._on_findings)
+        self._watchdog = prepared.watchdog
         core = prepared.config.core
         self._core: CoreAdapter | None = None
         if core is not None:
@@ -115,6 +116,8 @@ class Control:
         work.append(service.sign_of_life(lambda: self._reported))
         if self._core is not None:
             work.append(self._core.run())
+        if self._watchdog is not None:
+            work.append(self._watchdog.run())
         background = [asyncio.create_task(one) for one in work]
         self._hooks.start()
         if self._core is not None:
@@ -133,6 +136,8 @@ class Control:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
+        if self._watchdog is not None:
+            self._watchdog.disarm()
         return 0
 
     # What the API asks for
@@ -208,6 +213,9 @@ class Control:
             service.notify("READY=1")
         before, self._report = self._report, report
         self._reported = time.monotonic()
+        if self._watchdog is not None:
+            renews = all(router.lease_renews for router in report.routers)
+            self._watchdog.feeding.on_report(lease_renews=renews, now=self._reported)
         self._history.pause(before, report)
         if (change := peer_change(before, report)) is not None:
             log.info(Event.PEER_CHANGED, **change)

@@ -118,6 +118,7 @@ class RouterReport(msgspec.Struct, kw_only=True):
     state: str
     effective_priority: int
     vips_present: bool
+    lease_renews: bool
     counters: dict[str, int]
     sent: Buckets
     heard: Buckets

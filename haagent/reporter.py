@@ -172,6 +172,7 @@ class Reporter:
             state=router.state.name,
             effective_priority=router.priority,
             vips_present=self._vips[name].owns,
+            lease_renews=self._vips[name].renews,
             counters={**self._counters[name], **self._discards(name)},
             sent=_buckets(self._late[name]),
             heard=_buckets(self._gaps[name].jitter),

@@ -14,6 +14,7 @@ from haagent.prebuild import build_setup
 from haagent.state import StateDirectory
 from haagent.telemetry.events import Event
 from haagent.telemetry.observer import Observer
+from haagent.watchdog.device import Watchdog
 
 log = structlog.get_logger()
 
@@ -30,6 +31,7 @@ class Prepared:
     guard_lock: IO[str]
     agent_lock: IO[str]
     observer: Observer
+    watchdog: Watchdog | None
 
 
 def prepare(path: Path, config: AgentConfig) -> Prepared:
@@ -56,4 +58,5 @@ def prepare(path: Path, config: AgentConfig) -> Prepared:
         virtual_mac.remove_all()
         raise
     state = StateDirectory(Path(config.state_dir))
-    return Prepared(path, config, setup, state, rules, guard_lock, agent_lock, observer)
+    watchdog = Watchdog(config.watchdog) if config.watchdog is not None else None
+    return Prepared(path, config, setup, state, rules, guard_lock, agent_lock, observer, watchdog)

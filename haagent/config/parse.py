@@ -16,6 +16,7 @@ from haagent.config.kinds import convert
 from haagent.config.peer import peer_problems
 from haagent.config.sections import AgentConfig
 from haagent.config.virtual_router import router_problems
+from haagent.config.watchdog import watchdog_problems
 from haagent.errors import ConfigError
 
 MAX_STARTUP_DELAY = 600.0
@@ -126,5 +127,7 @@ def _problems(config: AgentConfig) -> Iterator[str]:
         yield from peer_problems(config.peer)
     if config.core is not None:
         yield from core_problems(config.core)
+    if config.watchdog is not None:
+        yield from watchdog_problems(config.watchdog)
     yield from hook_problems(config.hooks, config.hook, config.webhook, config.virtual_router)
     yield from check_problems(config.check, config.virtual_router, config.peer)

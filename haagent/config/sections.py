@@ -11,6 +11,7 @@ from haagent.config.hooks import HookConfigs, HooksConfig, WebhookConfigs
 from haagent.config.kinds import Endpoint, Name, Section, Switchable
 from haagent.config.peer import PeerConfig
 from haagent.config.virtual_router import VirtualRouterConfig
+from haagent.config.watchdog import WatchdogConfig
 
 
 class ApiConfig(Section, frozen=True, kw_only=True):
@@ -42,4 +43,5 @@ class AgentConfig(Section, frozen=True, kw_only=True):
     hooks: HooksConfig = HooksConfig()
     hook: HookConfigs = ()
     webhook: WebhookConfigs = ()
+    watchdog: WatchdogConfig | None = None
     startup_delay: Switchable = Switchable(0.0)

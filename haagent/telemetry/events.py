@@ -43,3 +43,5 @@ class Event(StrEnum):
     GUARD_DIED = "guard_died"
     GUARD_STUCK = "guard_stuck"
     GUARD_NOT_TOLD = "guard_not_told"
+    WATCHDOG_STARVES = "watchdog_starves"
+    WATCHDOG_FIXED = "watchdog_fixed"

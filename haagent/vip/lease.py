@@ -41,6 +41,11 @@ class NftablesRules:
         self._alarm = alarm
         self._alarmed = False
 
+    @property
+    def renews(self) -> bool:
+        """Whether the kernel took the last renewal."""
+        return not self._alarmed
+
     def show(self) -> None:
         """Let the VIPs' traffic pass."""
         self._try(self._flip.show)
@@ -81,6 +86,7 @@ class RemoteRules:
 
     def __init__(self, flip: Callable[[bool], None]) -> None:
         self._flip = flip
+        self.renews = True  # there is no lease
 
     def show(self) -> None:
         """Have the VIPs' traffic pass."""

@@ -18,6 +18,10 @@ from haagent.vrrp.socket import FrameSocket
 class Rules(Protocol):
     """The packet rules of the router's VIPs; each call is one transaction."""
 
+    @property
+    def renews(self) -> bool:
+        """Whether the kernel took the last renewal of the lease."""
+
     def show(self) -> None:
         """Let the VIPs' traffic pass; with a lease, until it ends."""
 
@@ -64,6 +68,11 @@ class VipManager:
     def shown(self) -> bool:
         """Whether the VIPs' traffic may pass."""
         return self._shown
+
+    @property
+    def renews(self) -> bool:
+        """Whether the owner's lease can be renewed; true where there is none to renew."""
+        return self._role is not PlanRole.MASTER or self._rules.renews
 
     @property
     def macvlan(self) -> MacvlanSetup | None:
