@@ -1,8 +1,9 @@
 """Sans-IO: the SIP core of one node: its layers put together, datagrams in, datagrams out."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import chain
 
 from sipcore.auth.digest import DigestAuth
 from sipcore.default_routes import DefaultRoutes, Registers
@@ -13,6 +14,7 @@ from sipcore.errors import ParseError
 from sipcore.location.table import LocationTable
 from sipcore.message import Request, build_response, parse
 from sipcore.proxy import Proxy, ProxySettings
+from sipcore.proxy.branch import has_other_way
 from sipcore.proxy.branch_id import own_tag
 from sipcore.proxy.sending import Locates
 from sipcore.proxy.takeover import Takeover
@@ -93,6 +95,7 @@ class SipCore:
         self.dialogs.is_us = self.proxy.is_us
         self.dialogs.heir = self.location.moved.heir
         self.location.moved.followers.append(self.layer.on_flow_moved)
+        self.layer.reunion.has_other_way = has_other_way
 
     @property
     def deadline(self) -> float | None:
@@ -134,7 +137,7 @@ class SipCore:
         """What could not be sent to `hop`: no connection, none to be had, its buffer full."""
         self.transport_errors += 1
         if self._is_master:
-            self.layer.on_transport_error(data, now)
+            self.layer.on_transport_error(data, hop, now)
 
     def on_flow_closed(self, hop: Hop, now: float) -> None:
         """The connection `hop.flow` has ended, whoever ended it; `hop` is its peer, or an alias of it."""
@@ -163,6 +166,9 @@ class SipCore:
         self.layer.active = self._is_master
         if role is Role.MASTER:
             self.proxy.stateless.on_takeover(now)
+            if self.location.contacts or len(self._dialogs) or len(self._transactions):
+                self.layer.reunion.begin(now)
+                self.location.reunion_until = self.layer.reunion.until
             self._dialogs.take_over(now)
             self._transactions.take_over(now)
             self._answers.take_over(now)
@@ -174,6 +180,16 @@ class SipCore:
             self.layer.silence()
         for follower in self.followers:
             follower(role, now)
+
+    def gone_flows(self) -> Iterator[Hop]:
+        """The connections of the dead master: of contacts, calls and transactions; read in small steps."""
+        seen: set[Hop] = set()
+        ends = (hop for dialog in list(self.dialogs.dialogs.values()) for hop in dialog.hops())
+        sources = (tx.source for tx in list(self.layer.servers.values()))
+        for hop in chain(self.location.gone(), ends, sources):
+            if hop.flow and hop not in seen:
+                seen.add(hop)
+                yield hop
 
     @property
     def dialog_count(self) -> int:

@@ -136,6 +136,11 @@ class Dialog:
                 return leg
         return None
 
+    def hops(self) -> list[Hop]:
+        """Where its ends are reached when their Contact does not say."""
+        hops = [self.hop, *(leg.hop for leg in self.legs)]
+        return [hop for hop in hops if hop is not None]
+
     def add_leg(self, leg: Leg) -> bool:
         """When there are too many, the early one that came first goes.
 

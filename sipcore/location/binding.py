@@ -129,9 +129,15 @@ class AorRecord:
             live.sort(key=_order)
         return live
 
-    def targets(self, now: float) -> list[Binding]:
-        """Contacts that can be reached, in the order of `live`; of one instance that may be several flows."""
+    def targets(self, now: float, *, gone_too: bool = False) -> list[Binding]:
+        """Contacts that can be reached, in the order of `live`; of one instance that may be several flows.
+
+        `gone_too`: also those whose connection is gone, unless their instance has another one.
+        """
         found = [binding for binding in self.bindings.values() if binding.is_reachable(now)]
+        if gone_too:
+            there = {binding.instance for binding in found if binding.reg_id}
+            found += [b for b in self.bindings.values() if _may_return(b, now) and b.instance not in there]
         if len(found) > 1:
             found.sort(key=_order)
         return found
@@ -140,6 +146,24 @@ class AorRecord:
     def next_expiry(self) -> float:
         """When the first binding or tombstone ends."""
         return min(binding.expires_at for binding in self.bindings.values())
+
+
+def is_same_phone(old: Binding, new: Binding) -> bool:
+    """Whether a contact that lost its connection and one that is new, of one AOR, are the same phone.
+
+    By its instance, RFC 5626; else by the user part of its Contact, its address and its User-Agent.
+    """
+    if old.gone is None or old.removed or new.received is None:
+        return False
+    if old.instance or new.instance:
+        return old.instance == new.instance and old.reg_id == new.reg_id
+    users = [b.uri.rpartition(b"@")[0] for b in (old, new)]
+    return (
+        users[0] == users[1]
+        and old.gone.host == new.received.host
+        and old.gone.transport == new.received.transport
+        and old.user_agent == new.user_agent
+    )
 
 
 def by_instance(bindings: list[Binding]) -> list[list[Binding]]:
@@ -157,6 +181,10 @@ def by_instance(bindings: list[Binding]) -> list[list[Binding]]:
 
 def _order(binding: Binding) -> tuple[float, float]:
     return -binding.q, -binding.expires_at
+
+
+def _may_return(binding: Binding, now: float) -> bool:
+    return binding.flags & FLOW_GONE != 0 and binding.is_live(now)
 
 
 def _age(binding: Binding) -> float:

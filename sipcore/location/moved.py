@@ -24,16 +24,29 @@ class MovedFlows:
 
     def move(self, old: Hop | None, new: Hop | None) -> None:
         """A contact that had `old` has `new` now; what is no connection, or the same one, is no move."""
-        if old is None or new is None or not old.flow or not new.flow or old == new:
-            return
+        if old is not None and new is not None and self.learn(old, new):
+            for follower in self.followers:
+                follower(old, new)
+
+    def learn(self, old: Hop, new: Hop) -> bool:
+        """Another node has seen this move, and nobody here waits for it; False: it is known, or none."""
         heirs = self._heirs
+        if not old.flow or not new.flow or old == new or heirs.get(old) == new:
+            return False
         heirs.pop(new, None)  # a phone that goes back ends the chain there
         heirs.pop(old, None)
         heirs[old] = new
         if len(heirs) > MAX_MOVES:
             del heirs[next(iter(heirs))]
-        for follower in self.followers:
-            follower(old, new)
+        return True
+
+    def heir_of(self, hop: Hop) -> Hop | None:
+        """What took its place at once; None when nothing did."""
+        return self._heirs.get(hop)
+
+    def all(self) -> list[Hop]:
+        """The connections that others have taken the place of."""
+        return list(self._heirs)
 
     def heir(self, hop: Hop) -> Hop:
         """Where what was to go over this connection goes now."""

@@ -1,12 +1,12 @@
 """Sans-IO: the location table, AOR to bindings: insert, refresh, remove, expire; raises the E_UL events."""
 
 from collections.abc import Iterable, Iterator
-from math import ceil
+from math import ceil, inf
 from zlib import crc32
 
 from sipcore.bus import Bus, Event
 from sipcore.location.aor import AorRules
-from sipcore.location.binding import REMOVED, AorRecord, Binding
+from sipcore.location.binding import REMOVED, AorRecord, Binding, is_same_phone
 from sipcore.location.gruu import Gruus, digest_of
 from sipcore.location.moved import MovedFlows
 from sipcore.message import Uri
@@ -54,6 +54,7 @@ class LocationTable:
         self._due: dict[int, list[bytes]] = {}  # second -> AORs of which something may end then
         self._swept = 0  # up to and with this second
         self._timer: Timer | None = None
+        self.reunion_until = -inf  # after a takeover: phones whose connection was lost are about to be back
 
     # Questions
 
@@ -67,7 +68,7 @@ class LocationTable:
         if b"gr" in uri.params and self.gruus is not None:
             return self._find_instance(self.gruus, uri, aor, now)
         record = self._shards[crc32(aor) & 255].get(aor)
-        return record.targets(now) if record is not None else []
+        return record.targets(now, gone_too=now < self.reunion_until) if record is not None else []
 
     def _find_instance(self, gruus: Gruus, uri: Uri, aor: bytes, now: float) -> list[Binding]:
         meaning = gruus.read(uri, aor)
@@ -116,7 +117,17 @@ class LocationTable:
         self._put(aor, record, key, binding)
         if old is not None:
             self.moved.move(old.gone or old.received, binding.received)
+        elif binding.received is not None and binding.received.flow:
+            self._rehome(aor, record, binding)
         self.journal.touch(Kind.CONTACT, aor)
+
+    def _rehome(self, aor: bytes, record: AorRecord, binding: Binding) -> None:
+        """A phone that writes the port of its connection into its Contact is known again by other marks."""
+        left = [b for b in record.bindings.values() if b is not binding and is_same_phone(b, binding)]
+        if len(left) == 1:
+            old = left[0]
+            self.moved.move(old.gone, binding.received)
+            self.remove(aor, old.key, call_id=binding.call_id, cseq=binding.cseq)
 
     def remove(self, aor: bytes, key: bytes, *, call_id: bytes, cseq: int) -> None:
         """Remove a binding; it leaves a tombstone for the time that it would have lived."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sipcore.proxy.edits import Change, HeaderEdit
 from sipcore.proxy.forking import Target
 from sipcore.resolver.locate import Candidate
-from sipcore.transaction.machine import ClientTransaction
+from sipcore.transaction.machine import ClientTransaction, Transaction
 from sipcore.transport.layer import Hop
 
 if TYPE_CHECKING:
@@ -75,3 +75,9 @@ class Branch:
         """The resolver has found where the target is."""
         if self.context is not None:
             self.context.on_located(self, candidates, now)
+
+
+def has_other_way(tx: Transaction) -> bool:
+    """Whether its target has another address or another flow that was not tried."""
+    branch = tx.context
+    return isinstance(branch, Branch) and bool(branch.spare or branch.candidates)

@@ -16,6 +16,7 @@ class Kind(IntEnum):
     TRANSACTION = 3
     NONCE = 4
     ANSWER = 5  # the last answer to a request other than INVITE
+    FLOW = 6  # the connection that has taken the place of another one
     CDR = 9  # call detail records that are not on a disk yet
 
 

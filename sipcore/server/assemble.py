@@ -12,6 +12,7 @@ from sipcore.core import SipCore
 from sipcore.dialog.settings import DialogSettings, Side
 from sipcore.dialog.table import DialogTable
 from sipcore.files import Loaded
+from sipcore.location.moved_replica import FlowReplica
 from sipcore.location.replica import LocationReplica
 from sipcore.location.table import LocationTable
 from sipcore.message import limits
@@ -81,6 +82,7 @@ def replication_link(
         return None
     parts.journal.register(LocationReplica(parts.location))
     parts.journal.register(NonceReplica(parts.auth.nonces))
+    parts.journal.register(FlowReplica(parts.location.moved, parts.journal))
     settings = LinkSettings(
         loaded.config.node,
         loaded.replication_key,

@@ -241,7 +241,7 @@ class Server:
         self._scripting.on_role(is_master=self._gate.is_master)
         self._flush(now)
         if self._gate.is_master:
-            self._transports.reset(self._parts.location.gone())
+            self._transports.reset(self._core.gone_flows())
         if self._link is not None:
             self._link.on_role()
         self._api.announce("role")

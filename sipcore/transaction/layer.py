@@ -14,6 +14,7 @@ from sipcore.transaction.key import client_key, server_key, server_key_of
 from sipcore.transaction.machine import ClientTransaction, ServerTransaction, Transaction, TransactionUser
 from sipcore.transaction.non_invite_client import NonInviteClient
 from sipcore.transaction.non_invite_server import NonInviteServer
+from sipcore.transaction.reunion import Reunion
 from sipcore.transaction.timers import TimerValues
 from sipcore.transaction.traffic import OTHER, Traffic
 from sipcore.transport.layer import Hop, Send, default_port, may_answer, receive_fixup, response_hop
@@ -58,6 +59,7 @@ class TransactionLayer:
         self.traffic = Traffic()
         self.servers: dict[bytes, ServerTransaction] = {}
         self.clients: dict[bytes, ClientTransaction] = {}
+        self.reunion = Reunion(self)
         self._connected: dict[Address, dict[bytes, ClientTransaction]] = {}  # those that use a connection
 
     user: TransactionUser
@@ -108,6 +110,8 @@ class TransactionLayer:
         tx.last_status = status
         tx.hold = True
         self.servers[key] = tx
+        if source.flow:
+            self.reunion.expect(tx)
         return tx
 
     def resume_client(
@@ -120,8 +124,11 @@ class TransactionLayer:
         self._add_client(tx)
         return tx
 
-    def on_transport_error(self, data: bytes, now: float) -> None:
-        """What could not be sent: its transaction hears of it, sections 8.1.3.1 and 17.2.4."""
+    def on_transport_error(self, data: bytes, hop: Hop, now: float) -> None:
+        """What could not be sent: its transaction hears of it, sections 8.1.3.1 and 17.2.4.
+
+        Unless its phone has connected anew, or is about to.
+        """
         tx: Transaction | None
         if data.startswith(b"SIP/2.0 "):
             response = parse(data)
@@ -131,7 +138,11 @@ class TransactionLayer:
         else:
             method = data[: data.index(b" ")]
             tx = self.clients.get(client_key(top_branch(data), self._INVITE_OF.get(method, method)))
-        if tx is not None:
+        if tx is None:
+            return
+        if hop.flow and tx.hop.flow and tx.hop.flow != hop.flow:
+            tx.send_again()
+        elif not self.reunion.waits(tx, now):
             tx.on_transport_error(now)
 
     def on_flow_closed(self, hop: Hop, now: float) -> None:
@@ -155,6 +166,7 @@ class TransactionLayer:
                 self._forget_connected(tx)
                 tx.hop = new
                 self._add_client(tx)
+        self.reunion.on_flow_moved(old, new)
 
     def drop_at(self, tx: Transaction, at: float) -> None:
         """End a transaction that nobody waits for any more at this time."""
@@ -163,8 +175,13 @@ class TransactionLayer:
     def silence(self) -> None:
         """Forget every transaction: no timer fires, nothing is sent any more."""
         self.active = False
+        self.reunion.end()
         for tx in (*self.servers.values(), *self.clients.values()):
             tx.drop()
+
+    def lives(self, tx: Transaction) -> bool:
+        """Whether it has not ended."""
+        return self.servers.get(tx.key) is tx or self.clients.get(tx.key) is tx
 
     def forget(self, tx: Transaction) -> None:
         """Called by a transaction that has ended."""

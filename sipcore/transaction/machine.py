@@ -50,6 +50,10 @@ class Transaction:
         """What it sent last could not be sent."""
         raise NotImplementedError
 
+    def send_again(self) -> None:
+        """Send what it sent last, over a new connection."""
+        raise NotImplementedError
+
     def drop(self) -> None:
         """Forget the transaction: no timer of it fires any more, nothing is sent."""
         self.ends_at = self.resend_at = inf
@@ -102,6 +106,16 @@ class ClientTransaction(Transaction):
         """A response that matched."""
         raise NotImplementedError
 
+    def send_again(self) -> None:
+        """The request, as long as nobody has answered it."""
+        if not self.heard:
+            self._send()
+
+    @property
+    def heard(self) -> bool:
+        """Whether any response has come."""
+        raise NotImplementedError
+
     def _send(self) -> None:
         self._owner.outbox.append(Send(self.data, self.hop))
 
@@ -135,6 +149,11 @@ class ServerTransaction(Transaction):
         self.last_status = status
         self._send_last()
         self.drop()
+
+    def send_again(self) -> None:
+        """The last response; 100 says nothing to who has heard nothing yet."""
+        if self.last_status > 100:
+            self._send_last()
 
     @property
     def ended(self) -> bool:

@@ -56,6 +56,11 @@ class NonInviteClient(ClientTransaction):
             self.resend_at = now + timers.t1
         self._arm()
 
+    @property
+    def heard(self) -> bool:
+        """Whether any response has come."""
+        return self.state is not TRYING
+
     def on_response(self, response: Response, now: float) -> None:
         """A response with our branch and method."""
         self.feed(Input.RESPONSE_1XX if response.status < 200 else Input.RESPONSE_200_699, now, response)

@@ -12,6 +12,7 @@ from sipcore.core import SipCore
 from sipcore.dialog.settings import DialogSettings
 from sipcore.dialog.table import DialogTable
 from sipcore.location.binding import Binding
+from sipcore.location.moved_replica import FlowReplica
 from sipcore.location.replica import LocationReplica
 from sipcore.location.table import LocationTable
 from sipcore.phone.agent import Phone
@@ -73,6 +74,7 @@ class Node:
             auth=auth,
         )
         self.journal.register(LocationReplica(self.location))
+        self.journal.register(FlowReplica(self.location.moved, self.journal))
 
     def flush(self, now: float) -> None:
         """Pack what has changed."""

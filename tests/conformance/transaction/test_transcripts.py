@@ -34,7 +34,7 @@ class Transcript:
         elif verb == "receive":
             self.user.layer.receive(parsed_request(request(what.encode(), via=VIA)), peer, self.user.now)
         elif verb == "transport":  # error: what was sent last could not be
-            self.user.layer.on_transport_error(self.last_sent, self.user.now)
+            self.user.layer.on_transport_error(self.last_sent, peer, self.user.now)
         else:
             self._status(verb, int(what))
         self.collect()
