@@ -15,9 +15,11 @@ from tenacity import AsyncRetrying, retry_if_result, wait_exponential
 
 from haagent import host, logs, service, virtual_mac
 from haagent.config import load
+from haagent.config.group import OWN
 from haagent.control import api
 from haagent.control.status import view
 from haagent.errors import ConfigError, HaagentError
+from haagent.groups import Groups, end_with_parent
 from haagent.guard_process import GuardProcess
 from haagent.health.runner import HealthChecks
 from haagent.health.weights import Finding
@@ -45,10 +47,13 @@ RESTART = wait_exponential(multiplier=0.02, max=5.0)
 NO_CORE = {"ready": False, "synced": False, "role": None, "epoch": None, "pid": None}
 
 
-def main(path: Path) -> int:
-    """Run the agent until SIGTERM; the exit code."""
+def main(path: Path, group: str = OWN) -> int:
+    """Run the agent of the node, or of one of its groups, until SIGTERM; the exit code."""
+    if group != OWN:
+        end_with_parent()
+        structlog.contextvars.bind_contextvars(group=group)
     try:
-        prepared = prepare(path, load(path.read_text(encoding="utf-8")))
+        prepared = prepare(path, load(path.read_text(encoding="utf-8")), group)
     except (HaagentError, RulesError, OSError, UnicodeDecodeError) as error:
         return _wrong(path, error)
     try:
@@ -56,8 +61,8 @@ def main(path: Path) -> int:
     except HaagentError as error:
         return _wrong(path, error)
     finally:
-        host.remove_leftovers()
-        virtual_mac.remove_all()
+        host.remove_leftovers(prepared.others)
+        virtual_mac.remove_all(group)
         prepared.rules.remove()
 
 
@@ -74,6 +79,7 @@ class Control:
         self._path = prepared.path
         self._config = prepared.config
         self._setup = prepared.setup
+        self._groups = Groups(prepared.path, prepared.config)
         self._state = prepared.state
         self._lock = prepared.guard_lock
         self._rules = prepared.rules
@@ -113,6 +119,7 @@ class Control:
             listen = self._config.api.listen
             servers.append(await api.serve_tcp(self, listen.host, listen.port))
         work = [self._history.run(), self._checks.run(), self._rules.keep(self._tell_repair)]
+        work.append(self._groups.run())
         work.append(service.sign_of_life(lambda: self._reported))
         if self._core is not None:
             work.append(self._core.run())
@@ -153,6 +160,7 @@ class Control:
             **state,
             "checks": self._checks.status(),
             "hooks": self._hooks.status(),
+            "groups": self._groups.status(),
             "since": self._history.since,
             "pid": os.getpid(),
         }
@@ -186,6 +194,7 @@ class Control:
             log.error(Event.RELOAD_REFUSED, reason=refusal, by=by)
             return [], refusal
         log.info(Event.RELOADED, by=by, changed=renewal.changed)
+        self._groups.reload()
         if renewal.changed and self._report is not None:
             self._history.note(self._report, f"reloaded by {by}: {', '.join(renewal.changed)}")
         return renewal.changed, None
@@ -228,7 +237,7 @@ class Control:
         self._checks.on_role(change.role)
         self._epoch = max(self._epoch, change.epoch)
         self._history.add(change)
-        self._hooks.on_role(change, self._config.node, self._priorities())
+        self._hooks.on_role(change, self._setup.group or self._config.node, self._priorities())
         service.notify(f"STATUS={change.role}, epoch {change.epoch}: {change.reason}")
 
     def _priorities(self) -> dict[str, int]:
@@ -330,6 +339,7 @@ class Control:
     async def _stop(self, guarding: asyncio.Task[None]) -> None:
         """A planned stop: the guard hands over, then the core is told."""
         service.notify("STOPPING=1")
+        groups = asyncio.create_task(self._groups.stop(STOP_SECONDS + HOOKS_SECONDS))
         if self._guard is None:
             guarding.cancel()  # it waits to start the next one
         else:
@@ -342,6 +352,7 @@ class Control:
         if self._core is not None:
             await self._core.settle(TELL_SECONDS)
         await self._hooks.stop(HOOKS_SECONDS)
+        await groups
 
 
 def _alarm(text: str) -> None:

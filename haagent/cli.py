@@ -63,32 +63,37 @@ app = typer.Typer(
 
 SocketOption = Annotated[Path | None, typer.Option("--socket", help="Control socket of the agent.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Take the socket from this config.")]
+GroupOption = Annotated[str, typer.Option("--group", help="A [[group]] of the node, not its own group.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
-def run(config: Annotated[Path, typer.Argument(help="haagent.toml")]) -> None:
+def run(
+    config: Annotated[Path, typer.Argument(help="haagent.toml")],
+    group: Annotated[str, typer.Option("--group", help="Run the agent of this [[group]] alone.")] = "",
+) -> None:
     """Run the agent in the foreground until SIGTERM."""
     from haagent.agent import main as run_agent  # scapy and pyroute2 are loaded only here
 
-    raise typer.Exit(run_agent(config))
+    raise typer.Exit(run_agent(config, group))
 
 
 @app.command()
 def status(
     socket: SocketOption = None,
     config: ConfigOption = None,
+    group: GroupOption = "",
     as_json: JsonOption = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Exit 1 unless the node is healthy.")] = False,
 ) -> None:
     """Show role, epoch, routers, peer, SIP core and what the kernel granted."""
-    client = _client(socket, config)
-    state = _ask(lambda: client.get("/v1/status"))
+    place = _socket(socket, config, group)
+    state = _state(place)
     if as_json:
         out.print_json(json.dumps(state))
     elif watch:
-        _watch(client, state)
+        _watch(place, state)
     else:
         out.print(views.status(state))
     if check and not views.is_healthy(state):
@@ -99,12 +104,13 @@ def status(
 def switchover(
     socket: SocketOption = None,
     config: ConfigOption = None,
+    group: GroupOption = "",
     wait: Annotated[
         float, typer.Option("--wait", help="Seconds to wait until it is done; 0: not at all.")
     ] = 0,
 ) -> None:
     """Hand the role to the peer in a planned way: it takes over first, then this node lets go."""
-    client = _client(socket, config)
+    client = _client(socket, config, group)
     _ask(lambda: client.post("/v1/switchover"))
     out.print("switchover asked for")
     if wait:
@@ -115,13 +121,14 @@ def switchover(
 def failover(
     socket: SocketOption = None,
     config: ConfigOption = None,
+    group: GroupOption = "",
     force: Annotated[bool, typer.Option("--force", help="Also if the standby is not in sync.")] = False,
     wait: Annotated[
         float, typer.Option("--wait", help="Seconds to wait until it is done; 0: not at all.")
     ] = 0,
 ) -> None:
     """Make this node the master, also if the peer cannot be asked."""
-    client = _client(socket, config)
+    client = _client(socket, config, group)
     _ask(lambda: client.post("/v1/failover", {"force": force}))
     out.print("failover asked for")
     if wait:
@@ -132,6 +139,7 @@ def failover(
 def pause(
     socket: SocketOption = None,
     config: ConfigOption = None,
+    group: GroupOption = "",
     lasting: Annotated[
         str, typer.Option("--for", help='How long, such as "30m"; else until `resume` or a restart.')
     ] = "",
@@ -141,15 +149,15 @@ def pause(
         seconds = parse_duration(lasting) if lasting else None
     except ValueError as error:
         _fail(f"--for: {error}", WRONG_USAGE)
-    client = _client(socket, config)
+    client = _client(socket, config, group)
     _ask(lambda: client.post("/v1/pause", {"seconds": seconds}))
     out.print(f"paused for {lasting}" if lasting else "paused until `haagent resume`")
 
 
 @app.command()
-def resume(socket: SocketOption = None, config: ConfigOption = None) -> None:
+def resume(socket: SocketOption = None, config: ConfigOption = None, group: GroupOption = "") -> None:
     """The maintenance is over: this node takes over by itself again."""
-    client = _client(socket, config)
+    client = _client(socket, config, group)
     _ask(lambda: client.post("/v1/resume"))
     out.print("resumed")
 
@@ -166,11 +174,12 @@ def reload(socket: SocketOption = None, config: ConfigOption = None) -> None:
 def history(
     socket: SocketOption = None,
     config: ConfigOption = None,
+    group: GroupOption = "",
     as_json: JsonOption = False,
     last: Annotated[int, typer.Option("-n", min=1, help="How many of the newest records.")] = 20,
 ) -> None:
     """Show each change of role: why, and how long each step took."""
-    client = _client(socket, config)
+    client = _client(socket, config, group)
     records = _ask(lambda: client.get(f"/v1/history?last={last}"))
     if as_json:
         for record in records:
@@ -180,9 +189,14 @@ def history(
 
 
 @app.command()
-def explain(socket: SocketOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def explain(
+    socket: SocketOption = None,
+    config: ConfigOption = None,
+    group: GroupOption = "",
+    as_json: JsonOption = False,
+) -> None:
     """Say why the node has the role that it has, and what would change it."""
-    client = _client(socket, config)
+    client = _client(socket, config, group)
     answer = _ask(lambda: client.get("/v1/explain"))
     if as_json:
         out.print_json(json.dumps(answer))
@@ -210,10 +224,26 @@ def main() -> None:
     app(prog_name="haagent")
 
 
-def _client(socket: Path | None, config: Path | None) -> ControlClient:
+def _client(socket: Path | None, config: Path | None, group: str = "") -> ControlClient:
+    return ControlClient(_socket(socket, config, group))
+
+
+def _socket(socket: Path | None, config: Path | None, group: str) -> Path:
+    """A group has its control socket in a folder of its own beside that of the node."""
     if socket is None:
         socket = Path(_load(config).run_dir) / "control.sock" if config else DEFAULT_SOCKET
-    return ControlClient(socket)
+    return socket.parent / group / socket.name if group else socket
+
+
+def _state(place: Path) -> Any:
+    """The status of the node, with that of each of its groups in it."""
+    state = _ask(lambda: ControlClient(place).get("/v1/status"))
+    for group in state.get("groups", ()):
+        try:
+            group["status"] = ControlClient(place.parent / group["name"] / place.name).get("/v1/status")
+        except (AgentUnreachableError, RefusedError):
+            group["status"] = None
+    return state
 
 
 def _load(path: Path) -> Any:
@@ -237,12 +267,12 @@ def _fail(text: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-def _watch(client: ControlClient, state: Any) -> None:
+def _watch(place: Path, state: Any) -> None:
     with Live(views.status(state), console=out, refresh_per_second=4) as live:
         try:
             while True:
                 time.sleep(0.25)
-                live.update(views.status(_ask(lambda: client.get("/v1/status"))))
+                live.update(views.status(_state(place)))
         except KeyboardInterrupt:
             return
 

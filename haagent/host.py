@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -41,6 +42,7 @@ class Interface(HostInterface):
     mac: str
     mtu: int = 1500
     usable: bool = True  # up, with carrier
+    below: int = 0  # the index of the interface that it stands on
     alias: str = ""
 
 
@@ -117,6 +119,7 @@ def interfaces() -> dict[str, Interface]:
             mac=link.get_attr("IFLA_ADDRESS") or "",
             mtu=link.get_attr("IFLA_MTU") or 1500,
             usable=link["flags"] & _USABLE == _USABLE,
+            below=link.get_attr("IFLA_LINK") or 0,
             alias=link.get_attr("IFLA_IFALIAS") or "",
         )
         for index, link in links.items()
@@ -136,14 +139,19 @@ def own_addresses() -> set[str]:
     return {str(message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")) for message in tagged}
 
 
-def remove_leftovers() -> list[str]:
-    """Remove every address that carries our tag, as an agent that was killed leaves them."""
+def remove_leftovers(others: Container[str] = ()) -> list[str]:
+    """Remove every address that carries our tag, as an agent that was killed leaves them.
+
+    `others`: VIPs of the node's other groups.
+    """
     removed = []
     with IPRoute() as route:
         for message in route.get_addr():
             if message.get_attr("IFA_PROTO") != ADDRESS_TAG:
                 continue
             value = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
+            if str(value) in others:
+                continue
             try:
                 route.addr("del", index=message["index"], address=value, prefixlen=message["prefixlen"])
             except NetlinkError:

@@ -90,7 +90,7 @@ class PacketRules:
     def remove(self) -> None:
         """Take everything of ours away, and give back the sysctls that we changed."""
         self._thread.shutdown()
-        netrules.remove(state_dir=self._run_dir)
+        netrules.remove(state_dir=self._run_dir, scope=self._ruleset.scope)
 
     def flip(self, show: bool) -> None:
         """Backend iptables: fork the commands, in a thread, in their order."""

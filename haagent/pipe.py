@@ -67,6 +67,7 @@ class Setup(msgspec.Struct, tag=True, kw_only=True):
     peer: PeerEndpoint | None
     epoch: int
     findings: tuple[Finding, ...] = ()  # as the checks stand when the guard starts
+    group: str = ""  # of the virtual routers; empty: the node's own
 
 
 class Core(msgspec.Struct, tag=True, kw_only=True):

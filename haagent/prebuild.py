@@ -1,5 +1,6 @@
 """IO shell: everything that the guard will send, built by scapy and pyroute2 before it starts."""
 
+import hmac
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,11 +22,15 @@ LEAST_WINDOW = 5.0  # seconds that the clocks of signed advertisements may diffe
 
 
 def build_setup(
-    config: AgentConfig, interfaces: dict[str, Interface], macvlans: Mapping[str, MacvlanSetup] = _NONE
+    config: AgentConfig,
+    interfaces: dict[str, Interface],
+    macvlans: Mapping[str, MacvlanSetup] = _NONE,
+    *,
+    group: str = "",
 ) -> Setup:
-    """The guard's first message, for a config that fits the host; `macvlans` by virtual router."""
+    """The guard's first message, for a group's config that fits the host; `macvlans` by virtual router."""
     sources = {router.name: _source(router, interfaces) for router in config.virtual_router}
-    key = _read_key(config.peer) if config.peer is not None else None
+    key = _of_group(_read_key(config.peer), group) if config.peer is not None else None
     return Setup(
         settings=node_settings(config, sources, key, {name: made.name for name, made in macvlans.items()}),
         routers=[
@@ -35,6 +40,7 @@ def build_setup(
         peer=_endpoint(config.peer) if config.peer is not None else None,
         epoch=0,
         findings=first_findings(config.check, config.virtual_router),
+        group=group,
     )
 
 
@@ -140,6 +146,11 @@ def _read_key(peer: PeerConfig) -> bytes:
             f"peer.key_file: {peer.key_file!r} holds {len(key)} bytes, at least {MIN_KEY_BYTES}"
         )
     return key
+
+
+def _of_group(key: bytes, group: str) -> bytes:
+    """A group's peer channel has a key of its own: two groups that meet by a wrong port do not talk."""
+    return hmac.digest(key, b"haagent group " + group.encode(), "sha256") if group else key
 
 
 def _read(key: str, path: str) -> bytes:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from haagent import host
-from haagent.config import AgentConfig, check_against_host, load
+from haagent.config import AgentConfig, check_against_host, load, of_group
 from haagent.config.reload import require_live
 from haagent.errors import ConfigError
 from haagent.host import Interface
@@ -31,13 +31,13 @@ def read_renewal(path: Path, running: AgentConfig, setup: Setup) -> Renewal:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"not UTF-8: {error.reason} at byte {error.start}") from error
-    config = load(text)
+    config = of_group(load(text), setup.group)
     changed = require_live(running, config)
     interfaces = _without_ours()
     check_against_host(config, interfaces)
     require_agreement(config)
     macvlans = {router.name: router.macvlan for router in setup.routers if router.macvlan is not None}
-    built = build_setup(config, interfaces, macvlans)
+    built = build_setup(config, interfaces, macvlans, group=setup.group)
     if built.settings.peer != setup.settings.peer:
         raise ConfigError("peer.key_file: another key cannot be taken while the agent runs; restart it")
     return Renewal(config, built, changed)

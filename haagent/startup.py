@@ -7,7 +7,7 @@ from typing import IO
 import structlog
 
 from haagent import host, logs, virtual_mac
-from haagent.config import AgentConfig, check_against_host
+from haagent.config import AgentConfig, check_against_host, of_group, vips_of_others
 from haagent.packet_rules import PacketRules, require_agreement
 from haagent.pipe import Setup
 from haagent.prebuild import build_setup
@@ -24,6 +24,8 @@ class Prepared:
     """The host is ready for the agent."""
 
     path: Path
+    group: str  # of virtual routers; empty: the node's own
+    others: frozenset[str]  # the VIPs of the other groups
     config: AgentConfig
     setup: Setup
     state: StateDirectory
@@ -34,8 +36,9 @@ class Prepared:
     watchdog: Watchdog | None
 
 
-def prepare(path: Path, config: AgentConfig) -> Prepared:
+def prepare(path: Path, whole: AgentConfig, group: str) -> Prepared:
     """In this order: nothing of the host is changed before all checks have passed."""
+    config, others = of_group(whole, group), vips_of_others(whole, group)
     observer = Observer()
     logs.configure(config.log.format, config.log.level, observer.tap)
     host.require_capabilities()
@@ -44,19 +47,22 @@ def prepare(path: Path, config: AgentConfig) -> Prepared:
     run_dir = Path(config.run_dir)
     agent_lock = host.lock(run_dir)
     guard_lock = host.guard_lock(run_dir)
-    for address in host.remove_leftovers():
+    for address in host.remove_leftovers(others):
         log.warning(Event.ADDRESS_CLEANED, address=address)
-    for name in virtual_mac.remove_all():
+    for name in virtual_mac.remove_all(group):
         log.warning(Event.VIRTUAL_MAC_CLEANED, interface=name)
     # looked at again: an address that was ours a moment ago must not be taken for somebody else's
     interfaces = host.interfaces()
     try:
-        setup = build_setup(config, interfaces, virtual_mac.create(config, interfaces))
+        macvlans = virtual_mac.create(config, interfaces, group)
+        setup = build_setup(config, interfaces, macvlans, group=group)
         rules = PacketRules(setup, run_dir)
         rules.apply()
     except BaseException:
-        virtual_mac.remove_all()
+        virtual_mac.remove_all(group)
         raise
     state = StateDirectory(Path(config.state_dir))
     watchdog = Watchdog(config.watchdog) if config.watchdog is not None else None
-    return Prepared(path, config, setup, state, rules, guard_lock, agent_lock, observer, watchdog)
+    return Prepared(
+        path, group, others, config, setup, state, rules, guard_lock, agent_lock, observer, watchdog
+    )

@@ -14,16 +14,18 @@ PHASES = {"vip_ms": "VIP", "announced_ms": "announced", "core_told_ms": "core to
 
 
 def is_healthy(state: Json) -> bool:
-    """The guard runs, no fault keeps the node out, and its SIP core (if any) is ready."""
+    """The guard runs, no fault keeps node or group out, and the SIP core (if any) is ready."""
     core = state["core"]
     ready = not isinstance(core, dict) or bool(core.get("ready"))
-    return bool(state["guard_pid"]) and state["role"] in ("MASTER", "BACKUP") and ready
+    groups = [group["status"] for group in _rows(state, "groups")] if "groups" in state else []
+    others = all(isinstance(one, dict) and is_healthy(one) for one in groups)
+    return bool(state["guard_pid"]) and state["role"] in ("MASTER", "BACKUP") and ready and others
 
 
 def status(state: Json) -> Group:
     """The tables of `haagent status`."""
     tables = [_node(state), _routers(_rows(state, "routers"))]
-    for name, shown in (("checks", _checks), ("hooks", _hooks)):
+    for name, shown in (("checks", _checks), ("hooks", _hooks), ("groups", _groups)):
         if rows := _rows(state, name) if name in state else []:
             tables.append(shown(rows))
     return Group(*tables)
@@ -68,6 +70,20 @@ def _node(state: Json) -> Table:
     )
     table.add_row("real-time", _fields(state["realtime"], None))
     table.add_row("processes", f"control {state['pid']}, guard {state['guard_pid'] or 'not running'}")
+    return table
+
+
+def _groups(groups: Sequence[Json]) -> Table:
+    """What moves on its own; `--group NAME` shows all of one."""
+    table = Table("group", "role", "epoch", "why", "VIPs here", title_justify="left")
+    for group in groups:
+        state = group["status"]
+        if not isinstance(state, dict):
+            table.add_row(str(group["name"]), "[bold red]no agent[/]", "", "", "")
+            continue
+        here = [vip for router in state["routers"] if router["vips_present"] for vip in router["vips"]]
+        role, why = _role(state["role"]), escape(str(state["reason"]))
+        table.add_row(str(group["name"]), role, str(state["epoch"]), why, ", ".join(here) or "-")
     return table
 
 

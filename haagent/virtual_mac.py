@@ -30,20 +30,28 @@ _IPV6 = {"addr_gen_mode": "1", "accept_ra": "0", "autoconf": "0", "accept_dad": 
 _NO_IPV6 = {"addr_gen_mode": "1", "accept_ra": "0", "autoconf": "0", "accept_dad": "0"}
 
 
-def create(config: AgentConfig, interfaces: Mapping[str, Interface]) -> dict[str, MacvlanSetup]:
-    """The macvlans that the virtual routers want, down, by the router's name."""
+def alias(group: str) -> str:
+    """What an interface of this group carries."""
+    return f"{TAG}, group {group}" if group else TAG
+
+
+def create(
+    config: AgentConfig, interfaces: Mapping[str, Interface], group: str = ""
+) -> dict[str, MacvlanSetup]:
+    """The macvlans that the virtual routers of a group want, down, by the router's name."""
     wanted = [router for router in config.virtual_router if router.virtual_mac != "off"]
     for router in wanted:
         _require_room(router, interfaces)
-    return {router.name: _create(router, interfaces[router.interface].index) for router in wanted}
+    tag = alias(group)
+    return {router.name: _create(router, interfaces[router.interface].index, tag) for router in wanted}
 
 
-def remove_all() -> list[str]:
-    """Delete every interface that carries our tag, as an agent that was killed leaves them; their names."""
+def remove_all(group: str = "") -> list[str]:
+    """Delete every interface that carries the group's tag, as a killed agent leaves them; their names."""
     removed = []
     with IPRoute() as route:
         for link in route.get_links():
-            if link.get_attr("IFLA_IFALIAS") != TAG:
+            if link.get_attr("IFLA_IFALIAS") != alias(group):
                 continue
             try:
                 route.link("del", index=link["index"])
@@ -56,8 +64,9 @@ def remove_all() -> list[str]:
 def _require_room(router: VirtualRouterConfig, interfaces: Mapping[str, Interface]) -> None:
     """Two owners of a MAC, or an address also behind another one, would fight for it."""
     mac = virtual_mac(router.vrid, router.family)
+    base = interfaces[router.interface].index
     for name, interface in interfaces.items():
-        if interface.mac == mac:
+        if interface.mac == mac and interface.below == base:
             raise HostError(
                 f"{router.name}: {name} has the virtual MAC {mac} already (does keepalived run here? else:"
                 f" ip link del {name})"
@@ -71,14 +80,14 @@ def _require_room(router: VirtualRouterConfig, interfaces: Mapping[str, Interfac
             )
 
 
-def _create(router: VirtualRouterConfig, base: int) -> MacvlanSetup:
+def _create(router: VirtualRouterConfig, base: int, tag: str) -> MacvlanSetup:
     name = f"vrrp{router.family}.{router.vrid}.{base}"
     mac = virtual_mac(router.vrid, router.family)
     with IPRoute() as route:
         try:
             route.link("add", ifname=name, kind="macvlan", link=base, macvlan_mode="bridge", address=mac)
             index = route.link_lookup(ifname=name)[0]
-            route.link("set", index=index, ifalias=TAG)
+            route.link("set", index=index, ifalias=tag)
         except NetlinkError as error:
             why = os.strerror(error.code)
             raise HostError(f"{router.name}: no macvlan {name} on {router.interface}: {why}") from error

@@ -38,14 +38,18 @@ def observed(listing: Listing) -> Observed:
     return seen
 
 
-def table_paths(listing: Listing) -> list[str]:
-    """The tables of ours ('family name') among the objects of `nft -j list tables`."""
+def table_paths(listing: Listing, scope: str | None = None) -> list[str]:
+    """The tables of ours ('family name') among the objects of `nft -j list tables`; None: of every scope."""
     found = [entry["table"] for entry in listing if "table" in entry]
     return [
         f"{table['family']} {table['name']}"
         for table in found
-        if isinstance(table, Mapping) and str(table.get("name", "")).startswith("haagent_")
+        if isinstance(table, Mapping) and _is_ours(str(table.get("name", "")), scope)
     ]
+
+
+def _is_ours(name: str, scope: str | None) -> bool:
+    return name.startswith("haagent_") and scope in (None, name.partition(".")[2])
 
 
 def faults(table: Table, seen: Observed) -> list[str]:
@@ -64,7 +68,7 @@ def faults(table: Table, seen: Observed) -> list[str]:
     for s in table.sets:
         if s.name not in seen.elements:
             found.append(f"set {s.name} is missing")
-        elif not s.timeout and table.name != HIDE and (gap := _numbers(s.elements) ^ seen.elements[s.name]):
+        elif not s.timeout and table.kind != HIDE and (gap := _numbers(s.elements) ^ seen.elements[s.name]):
             found.append(f"set {s.name} differs in {_names(s, gap)}")
     return found
 
@@ -74,14 +78,14 @@ def role_faults(ruleset: Ruleset, role: Role | None, tables: Mapping[str, Observ
     found = []
     for table in ruleset.tables:
         seen = tables[table.path].elements
-        if table.name == HIDE:
+        if table.kind == HIDE:
             for s in table.sets:
                 missing, hidden = _numbers(s.elements) - seen[s.name], seen[s.name]
                 if missing and (role is Role.BACKUP or (role is None and hidden)):
                     found.append(f"{_names(s, missing)} is not hidden (set {s.name} of {table.path})")
                 if hidden and role is Role.MASTER:
                     found.append(f"{_names(s, hidden)} is hidden (set {s.name} of {table.path})")
-        elif table.name == LEASE and role is not None:
+        elif table.kind == LEASE and role is not None:
             for s, lease in leases(table):
                 lapsed, live = _numbers(s.elements) - seen[lease.name], seen[lease.name]
                 if lapsed and role is Role.MASTER:

@@ -45,13 +45,17 @@ def apply(
 
 
 def remove(
-    *, dry_run: bool = False, nftables: Tables | None = None, state_dir: Path = STATE_DIR
+    *,
+    dry_run: bool = False,
+    nftables: Tables | None = None,
+    state_dir: Path = STATE_DIR,
+    scope: str | None = None,
 ) -> list[Step]:
-    """Take away what `apply` made and put the sysctls back."""
+    """Take away what `apply` made (in every scope, or in this one) and put the sysctls back."""
     require_net_admin()
     steps = []
     if tables := nftables or _tables_if_any(Backend.IPTABLES):
-        steps = [_delete(tables, path) for path in diff.table_paths(tables.listing("tables"))]
+        steps = [_delete(tables, path) for path in diff.table_paths(tables.listing("tables"), scope)]
     if chained := iptables.applied():
         steps.append(_empty(chained))
     memory = sysctl.Remembered(state_dir / _STATE_FILE)
@@ -77,7 +81,7 @@ def _tables_if_any(backend: Backend) -> Tables | None:
 
 
 def _table_steps(ruleset: Ruleset, tables: Tables) -> list[Step]:
-    there = diff.table_paths(tables.listing("tables"))
+    there = diff.table_paths(tables.listing("tables"), ruleset.scope)
     wanted = {table.path: table for table in ruleset.tables}
     steps = [_delete(tables, path) for path in there if path not in wanted]
     for path, table in wanted.items():

@@ -70,7 +70,7 @@ def _path(table: Table, s: NftSet) -> str:
 
 
 def _hidden_sets(ruleset: Ruleset) -> list[tuple[Table, NftSet]]:
-    return [(t, s) for t in ruleset.tables if t.name == HIDE for s in t.sets]
+    return [(t, s) for t in ruleset.tables if t.kind == HIDE for s in t.sets]
 
 
 def _unhide(ruleset: Ruleset) -> str:
@@ -85,7 +85,7 @@ def _add_hidden(ruleset: Ruleset) -> str:
 
 def _drop_lease(ruleset: Ruleset) -> str:
     return "".join(
-        f"flush set {_path(t, lease)}\n" for t in ruleset.tables if t.name == LEASE for _, lease in leases(t)
+        f"flush set {_path(t, lease)}\n" for t in ruleset.tables if t.kind == LEASE for _, lease in leases(t)
     )
 
 
@@ -99,7 +99,7 @@ def _lease_elements(ruleset: Ruleset) -> list[tuple[str, str]]:
     return [
         (_path(t, lease), element)
         for t in ruleset.tables
-        if t.name == LEASE
+        if t.kind == LEASE
         for vips, lease in leases(t)
         for element in vips.elements
     ]

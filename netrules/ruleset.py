@@ -12,8 +12,9 @@ for every address on each of them (arp_ignore 0): name the VIP on one, and set a
 """
 
 import ipaddress
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from netrules.errors import BadInputError
@@ -24,6 +25,7 @@ GUARD, HIDE, LEASE = "haagent_guard", "haagent_hide", "haagent_lease"
 NO_ACCEPT = "haagent_no_accept"
 NONLOCAL_BIND = {"net/ipv4/ip_nonlocal_bind": "1", "net/ipv6/ip_nonlocal_bind": "1"}
 
+_SCOPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 IFNAMSIZ = 16  # linux/if.h, with its closing NUL
 _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 
@@ -112,6 +114,11 @@ class Table:
     chains: tuple[Chain, ...]
 
     @property
+    def kind(self) -> str:
+        """GUARD, HIDE, LEASE or NO_ACCEPT."""
+        return self.name.partition(".")[0]
+
+    @property
     def path(self) -> str:
         """How nft names it: 'family name'."""
         return f"{self.family} {self.name}"
@@ -127,6 +134,7 @@ class Ruleset:
     lease: bool
     tables: tuple[Table, ...]
     sysctls: dict[str, str]  # name below /proc/sys and value
+    scope: str = ""
 
 
 def desired(
@@ -137,9 +145,11 @@ def desired(
     lease: bool,
     no_accept: Sequence[Vip] = (),
     below_macvlan: Sequence[str] = (),
+    scope: str = "",
 ) -> Ruleset:
     """The rules for these VIPs, in the BACKUP's state; `no_accept`: answered are ARP and NDP alone.
 
+    `scope` keeps several rulesets on one host apart: it is in the names of the tables (nftables alone).
     `below_macvlan`: interfaces whose VIPs are on a macvlan above them, with a MAC of its own.
     """
     addresses = [vip.address for vip in vips]
@@ -162,7 +172,10 @@ def desired(
     elif lease:
         raise BadInputError("lease: iptables has no elements with a timeout; use nftables or no lease")
     sysctls = {**NONLOCAL_BIND, **{k: v for name in below_macvlan for k, v in _quiet(name).items()}}
-    return Ruleset(strategy, backend, tuple(vips), lease, tuple(tables), sysctls)
+    if scope and (backend is not Backend.NFTABLES or not _SCOPE.fullmatch(scope)):
+        raise BadInputError(f"scope: {scope!r}: letters, digits, - and _ with nftables, or none")
+    scoped = [replace(table, name=f"{table.name}.{scope}") if scope else table for table in tables]
+    return Ruleset(strategy, backend, tuple(vips), lease, tuple(scoped), sysctls, scope)
 
 
 def solicited(address: Address) -> str:

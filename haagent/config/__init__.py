@@ -5,6 +5,7 @@ from haagent.config.kinds import Address, Duration, IPAddress, parse_duration
 from haagent.config.parse import load
 from haagent.config.peer import PeerConfig
 from haagent.config.sections import AgentConfig
+from haagent.config.split import of_group, vips_of_others
 from haagent.config.virtual_router import VirtualRouterConfig
 
 __all__ = [
@@ -18,5 +19,7 @@ __all__ = [
     "VirtualRouterConfig",
     "check_against_host",
     "load",
+    "of_group",
     "parse_duration",
+    "vips_of_others",
 ]

@@ -11,6 +11,7 @@ from msgspec import inspect
 from haagent.config.announce import announce_problems
 from haagent.config.checks import KINDS, check_problems
 from haagent.config.core import CORE_KINDS, core_problems
+from haagent.config.group import group_problems
 from haagent.config.hooks import hook_problems
 from haagent.config.kinds import convert
 from haagent.config.peer import peer_problems
@@ -120,6 +121,7 @@ def _problems(config: AgentConfig) -> Iterator[str]:
             vips.add(vip)
         names.add(router.name)
         vrids.add((router.interface, router.family, router.vrid))
+    yield from group_problems(config)
     yield from announce_problems(config.announce)
     if config.startup_delay > MAX_STARTUP_DELAY:
         yield f"startup_delay: {config.startup_delay:g}s is more than {MAX_STARTUP_DELAY:g}s"

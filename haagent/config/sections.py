@@ -7,6 +7,7 @@ from msgspec import Meta
 from haagent.config.announce import AnnounceConfig
 from haagent.config.checks import CheckConfigs
 from haagent.config.core import CoreConfig
+from haagent.config.group import GroupConfigs
 from haagent.config.hooks import HookConfigs, HooksConfig, WebhookConfigs
 from haagent.config.kinds import Endpoint, Name, Section, Switchable
 from haagent.config.peer import PeerConfig
@@ -44,4 +45,5 @@ class AgentConfig(Section, frozen=True, kw_only=True):
     hook: HookConfigs = ()
     webhook: WebhookConfigs = ()
     watchdog: WatchdogConfig | None = None
+    group: GroupConfigs = ()
     startup_delay: Switchable = Switchable(0.0)

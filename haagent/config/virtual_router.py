@@ -56,6 +56,7 @@ class VirtualRouterConfig(Section, frozen=True, kw_only=True):
     lease: Switchable = Switchable(0.09)
     rules: Literal["nftables", "iptables"] = "nftables"
     accept: bool = True
+    group: str = ""
     virtual_mac: Literal["off", "on", "vips"] = "off"
 
     @property

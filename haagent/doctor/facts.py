@@ -28,7 +28,8 @@ class HostFacts:
     clock_synchronised: bool | None = None  # None: the kernel does not say
     clock_jump: float = 0.0  # seconds that the wall clock moved against the monotonic one while we listened
     directories: tuple[DirectoryFacts, ...] = ()
-    virtual_macs: dict[str, str] = field(default_factory=dict)  # interfaces with a MAC of VRRP, not ours
+    # interfaces with a MAC of VRRP that are not ours: the MAC, and the interface below
+    virtual_macs: dict[str, tuple[str, str]] = field(default_factory=dict)
     macvlan: bool | None = None  # whether this kernel has it; None: not to be seen
     core_error: str | None = None
     core_ready: bool = True

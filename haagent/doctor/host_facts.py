@@ -87,12 +87,13 @@ def _sysctls(interfaces: Iterable[str]) -> dict[str, str | None]:
     return {name: _read(Path("/proc/sys") / name) for name in ("net/ipv4/ip_nonlocal_bind", *names)}
 
 
-def _virtual_macs(interfaces: dict[str, Interface]) -> dict[str, str]:
-    """Who has a MAC of VRRP here, save our own agent."""
+def _virtual_macs(interfaces: dict[str, Interface]) -> dict[str, tuple[str, str]]:
+    """Who has a MAC of VRRP here and on what it stands, save our own agent."""
+    names = {interface.index: name for name, interface in interfaces.items()}
     return {
-        name: interface.mac
+        name: (interface.mac, names.get(interface.below, ""))
         for name, interface in interfaces.items()
-        if interface.mac.startswith(VIRTUAL_MACS) and interface.alias != TAG
+        if interface.mac.startswith(VIRTUAL_MACS) and not interface.alias.startswith(TAG)
     }
 
 

@@ -116,7 +116,8 @@ def _virtual_macs(config: AgentConfig, host: HostFacts) -> Iterator[Verdict]:
     wanted = [router for router in config.virtual_router if router.virtual_mac != "off"]
     for router in wanted:
         mac = virtual_mac(router.vrid, router.family)
-        for name in [name for name, other in host.virtual_macs.items() if other == mac]:
+        taken = (mac, router.interface)
+        for name in [name for name, other in host.virtual_macs.items() if other == taken]:
             do = f"stop keepalived, or remove what it has left: ip link del {name}"
             yield fail("virtual-mac", f"{name} has the virtual MAC of {router.name} ({mac}) already", do)
         ignore = int(host.sysctls.get("net/ipv4/conf/all/arp_ignore") or 0)

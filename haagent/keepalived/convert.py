@@ -10,6 +10,7 @@ from ipaddress import ip_address
 
 from haagent.keepalived import toml
 from haagent.keepalived.checks import Tracks, check_tables, tracks_of
+from haagent.keepalived.groups import assign, members
 from haagent.keepalived.hooks import hook_tables
 from haagent.keepalived.notes import Note, advice
 from haagent.keepalived.parse import Statement, inside
@@ -56,7 +57,7 @@ def convert(tree: list[Statement], *, node: str = "") -> Converted:
                 _say(done, one, advice(one.keyword))
         elif top.keyword not in ("vrrp_script", "vrrp_track_process", "vrrp_track_file", "vrrp_sync_group"):
             _say(done, top, advice(top.keyword))
-    _sync_groups(tree, routers, done)
+    groups = _sync_groups(tree, routers, done)
     done.routers = len(routers)
     checks, notes = check_tables(tree, [(str(r.values["name"]), r.values, r.tracks) for r in routers])
     hooks, said = hook_tables(tree, [(str(r.values["name"]), r.statement) for r in routers])
@@ -64,6 +65,7 @@ def convert(tree: list[Statement], *, node: str = "") -> Converted:
     head = "# Converted from keepalived.conf; see what `haagent convert` said, then run `haagent doctor`.\n"
     node_line = toml.table("", {"node": _name(name), **_startup(defs)}).lstrip()
     tables = [toml.table("[[virtual_router]]", router.values) for router in routers]
+    tables += [toml.table("[[group]]", {"name": group}) for group in groups]
     done.text = "\n".join([head + node_line, *tables, *checks, *hooks, toml.commented(PEER)])
     done.notes.sort(key=lambda note: (note.place.file, note.place.line))
     return done
@@ -260,31 +262,29 @@ def _unicast(top: Statement, peers: list[str], values: dict[str, toml.Value], do
             _say(done, top, "use_vmac: unicast advertisements leave from the interface's own MAC")
 
 
-def _sync_groups(tree: list[Statement], routers: list[_Router], done: Converted) -> None:
-    """All virtual routers of a node move together in haagent: one group of all is what it does anyway."""
+def _sync_groups(tree: list[Statement], routers: list[_Router], done: Converted) -> list[str]:
+    """What is in one vrrp_sync_group moves together, the rest apart; the names of the groups for that."""
     groups = [top for top in tree if top.keyword == "vrrp_sync_group"]
-    names = {router.statement.value for router in routers}
     for group in groups:
-        members = {
-            word
-            for one in inside(group)
-            if one.keyword == "group"
-            for line in inside(one)
-            for word in line.words
-        }
         for one in inside(group):
             if one.keyword.startswith("track_") and one.keyword not in ("track_bfd", "track_src_ip"):
                 for router in routers:
-                    if router.statement.value in members:
+                    if router.statement.value in members(group):
                         router.tracks.add(one)
             elif one.keyword != "group":
                 _say(done, one, advice(one.keyword))
-        if members != names:
-            text = "all virtual routers of a node move together: run those that shall not on another node"
-            _say(done, group, f"vrrp_sync_group {group.value}: {text}")
-    if not groups and len(routers) > 1:
-        text = "haagent moves all virtual routers of a node together, as if in one vrrp_sync_group"
-        _say(done, routers[1].statement, text)
+    assigned = assign([router.statement.value for router in routers], groups)
+    if assigned is None:
+        text = "too many groups that move apart: all virtual routers of the node move together"
+        _say(done, routers[0].statement, text)
+        return []
+    for router in routers:
+        name = assigned[router.statement.value]
+        if name:
+            router.values["group"] = name
+            text = f"moves on its own, as group {name!r}; the SIP core follows those without a group"
+            _say(done, router.statement, f"vrrp_instance {router.statement.value}: {text}")
+    return [name for name in dict.fromkeys(assigned.values()) if name]
 
 
 def _startup(defs: list[Statement]) -> dict[str, toml.Value]:

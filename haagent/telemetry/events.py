@@ -40,6 +40,7 @@ class Event(StrEnum):
     RULES_PUT_BACK = "rules_put_back"
     RULES_NOT_CHECKED = "rules_not_checked"
     RULES_NOT_FLIPPED = "rules_not_flipped"
+    GROUP_DIED = "group_died"
     GUARD_DIED = "guard_died"
     GUARD_STUCK = "guard_stuck"
     GUARD_NOT_TOLD = "guard_not_told"

@@ -29,6 +29,7 @@ def ruleset(setup: Setup) -> Ruleset:
             if not router.accept
             for a in router.addresses
         ],
+        scope=setup.group,
         below_macvlan=[router.interface for router in setup.routers if router.macvlan is not None],
     )
 

@@ -107,7 +107,11 @@ def test_a_vip_is_answered_for_by_the_mac_that_it_has_by_configuration(
 def test_what_would_stop_a_virtual_mac_is_named() -> None:
     config = load(GOOD.replace("vrid = 51", 'vrid = 51\nvirtual_mac = "on"'))
     facts = healthy(
-        virtual_macs={"vrrp.51": VIRTUAL, "vrrp.52": "00:00:5e:00:01:34"},
+        virtual_macs={
+            "vrrp.51": (VIRTUAL, "eth0"),
+            "vrrp.1": (VIRTUAL, "eth1"),
+            "vrrp.52": ("00:00:5e:00:01:34", "eth0"),
+        },
         sysctls={"net/ipv4/conf/all/arp_ignore": "2"},
         macvlan=False,
     )

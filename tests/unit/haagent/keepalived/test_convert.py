@@ -180,17 +180,36 @@ def test_a_startup_delay_is_carried_over() -> None:
     assert load(done(text).text).startup_delay == 5.5
 
 
-def test_a_sync_group_of_all_is_what_haagent_does_and_one_of_some_is_said() -> None:
+def test_what_is_in_one_sync_group_is_in_one_group() -> None:
     converted = done(TWO)
     routers = load(converted.text).virtual_router
     assert [router.name for router in routers] == ["OUT", "IN"]
     assert [router.preempt for router in routers] == [False, False]
     assert routers[1].vips == ("10.0.0.1", "10.0.0.2")
-    assert "move together" not in "\n".join(map(str, converted.notes))
-    assert "move together" in said(done(TWO.replace("            IN }", "}")), 2)
+    assert [router.group for router in routers] == ["", ""]
+
+
+def test_what_is_in_no_common_sync_group_becomes_a_group_of_its_own() -> None:
     alone = TWO[TWO.index("vrrp_instance OUT") :]
-    assert "move all virtual routers" not in alone
-    assert "together" in "\n".join(map(str, done(alone).notes))
+    for text in (alone, TWO.replace("            IN }", "}")):
+        converted = done(text)
+        config = load(converted.text)
+        assert [router.group for router in config.virtual_router] == ["", "IN"]
+        assert [group.name for group in config.group] == ["IN"]
+        assert "moves on its own, as group 'IN'" in said(converted, line_of(text, "vrrp_instance IN"))
+
+
+def test_more_groups_than_there_may_be_are_said_and_move_together() -> None:
+    one = TWO[TWO.index("vrrp_instance OUT") : TWO.index("vrrp_instance IN")]
+    text = "".join(
+        one.replace("OUT", f"I{n}")
+        .replace("virtual_router_id 10", f"virtual_router_id {n + 1}")
+        .replace("10.0.0", f"10.0.{n}")
+        for n in range(18)
+    )
+    converted = done(text)
+    assert "too many groups" in "\n".join(map(str, converted.notes))
+    assert "[[group]]" not in converted.text
 
 
 def test_lines_of_another_node_and_their_blocks_are_left_out() -> None:
