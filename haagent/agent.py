@@ -20,7 +20,7 @@ from haagent.control import api
 from haagent.control.status import view
 from haagent.errors import ConfigError, HaagentError
 from haagent.groups import Groups, end_with_parent
-from haagent.guard_process import GuardProcess
+from haagent.guard_process import GuardProcess, death
 from haagent.health.runner import HealthChecks
 from haagent.health.weights import Finding
 from haagent.hooks.runner import Hooks
@@ -314,21 +314,9 @@ class Control:
         self._setup.settings = replace(
             self._setup.settings, startup_delay=0.0
         )  # the machine is up long since
-        now = time.monotonic()
         role = self._report.role if self._report else "INIT"
         self._report = None
-        self._on_role(
-            RoleChange(
-                old=role,
-                role="INIT",
-                epoch=self._epoch,
-                reason=f"the guard died (code {code})",
-                detected=now,
-                decided=now,
-                vip=time.monotonic(),
-                announced=None,
-            )
-        )
+        self._on_role(death(role, self._epoch, code))
 
     def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
         """Do it beside the rest; asyncio itself holds a task only weakly."""

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import IO
@@ -172,3 +173,19 @@ def _say(line: Line) -> None:
         log.warning(Event.ALARM, text=line.text)
     else:
         log.info(Event.NOTE, text=line.text)
+
+
+def death(role: str, epoch: int, code: int) -> RoleChange:
+    """What the death of a guard in this role means for the node: it has none."""
+    now = time.monotonic()
+    reason = f"the guard died (code {code})"
+    return RoleChange(
+        old=role,
+        role="INIT",
+        epoch=epoch,
+        reason=reason,
+        detected=now,
+        decided=now,
+        vip=now,
+        announced=None,
+    )
