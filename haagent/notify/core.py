@@ -14,6 +14,7 @@ import aiohttp
 import msgspec
 import structlog
 
+from haagent.awake import Awake
 from haagent.notify.told import CoreState, Told
 from haagent.telemetry.events import Event
 
@@ -36,7 +37,11 @@ class CoreLink:
         on_state: Callable[[CoreState], None],
         on_gone: Callable[[str], None],
         on_told: Callable[[Told, float], None],
+        silence: float = SILENCE_SECONDS,
     ) -> None:
+        """`silence`: seconds without a word after which the core is gone."""
+        self._silence = silence
+        self._awake = Awake()
         self._path = path
         self._on_state = on_state
         self._on_gone = on_gone
@@ -74,12 +79,16 @@ class CoreLink:
             aiohttp.ClientSession("http://core", connector=connector) as session,
             asyncio.TaskGroup() as tasks,
         ):
+            tasks.create_task(self._awake.run())
             tasks.create_task(self._follow(session))
             tasks.create_task(self._tell(session))
 
     async def _follow(self, session: aiohttp.ClientSession) -> None:
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=TELL_TIMEOUT, sock_read=SILENCE_SECONDS)
+        """A core that was silent while we stood still is asked again before it counts as gone."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=TELL_TIMEOUT, sock_read=self._silence)
+        doubted = False
         while True:
+            late = False
             try:
                 async with session.get("/v1/events", timeout=timeout, read_bufsize=MAX_EVENT_BYTES) as stream:
                     stream.raise_for_status()
@@ -87,8 +96,10 @@ class CoreLink:
                 reason = "its event stream closed"
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
                 reason = f"its event stream failed: {error or type(error).__name__}"
-            if self.connected:
-                self.connected = False
+                late = isinstance(error, TimeoutError)
+            was_there = self.connected or doubted
+            self.connected, doubted = False, was_there and late and self._awake.just_woke
+            if was_there and not doubted:
                 self._on_gone(f"the SIP core is gone: {reason}")
             await asyncio.sleep(RETRY_SECONDS)
 
