@@ -43,6 +43,12 @@ class Contender(Protocol):
     def switchover(self, node: str) -> None:
         """Move the VIP away from this node, in order."""
 
+    def reload(self, node: str) -> None:
+        """Have the agent take over another priority."""
+
+    def takeovers(self, node: str) -> int:
+        """How often the agent has become master since its start."""
+
     def stop(self, node: str) -> None:
         """End what runs on a node."""
 

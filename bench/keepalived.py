@@ -116,6 +116,19 @@ class Keepalived:
         """Take a killed service out of the process table: `kill -0` is fooled by a zombie."""
         self._echo[node].wait(2)
 
+    def reload(self, node: str) -> None:
+        """Two less, or what it was before; SIGHUP."""
+        path = self._folder / node / "keepalived.conf"
+        text = path.read_text()
+        was, other = (f"priority {PRIORITY[node] - less}" for less in (0, 2))
+        path.write_text(text.replace(was, other) if was in text else text.replace(other, was))
+        self._daemon[node].send_signal(signal.SIGHUP)
+
+    def takeovers(self, node: str) -> int:
+        """From its log, which is one for all its starts."""
+        log = self._folder / node / "keepalived.log"
+        return log.read_text(errors="replace").count("Entering MASTER STATE") if log.exists() else 0
+
     def switchover(self, node: str) -> None:
         """keepalived has no such command: its planned move is the end of the daemon."""
         self._daemon[node].terminate()

@@ -20,6 +20,7 @@ class Ours:
             hello=settings.hello,
             allow_peer_only=settings.allow_peer_only,
         )
+        self._folder = folder
         self.pair = lab.Pair(lan, folder, told)
 
     def start(self, node: str) -> None:
@@ -48,6 +49,24 @@ class Ours:
     def switchover(self, node: str) -> None:
         """The planned move: `haagent switchover`."""
         self.pair.nodes[node].agent.post("/v1/switchover")
+
+    def reload(self, node: str) -> None:
+        """Two less, or what it was before; `haagent reload`."""
+        path = self._folder / node / "haagent.toml"
+        text = path.read_text()
+        was, other = (f"priority = {lab.PRIORITY[node] - less}" for less in (0, 2))
+        path.write_text(text.replace(was, other) if was in text else text.replace(other, was))
+        self.pair.nodes[node].agent.post("/v1/reload")
+
+    def takeovers(self, node: str) -> int:
+        """From the agent's history."""
+        return sum(record["role"] == "MASTER" != record["old"] for record in self.pair.nodes[node].history())
+
+    def actions(self) -> list[float]:
+        """Milliseconds from decision to announcement of each takeover that the agents remember."""
+        records = [record for node in self.pair.nodes.values() for record in node.history()]
+        times = [r["phases"].get("action_ms") for r in records if r["role"] == "MASTER" != r["old"]]
+        return [at for at in times if at is not None]
 
     def stop(self, node: str) -> None:
         """End a node's processes, also when they were killed or frozen."""

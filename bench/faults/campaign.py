@@ -19,7 +19,7 @@ from haagent.lab.topology import NODES, Lan
 from haagent.lab.watch import Watch, wait_until
 
 SIDES: dict[str, Callable[[Lan, Path, Settings], Side]] = {"haagent": OurSide, "keepalived": KeepalivedSide}
-READY = 15.0
+READY = 40.0  # seconds: also where others need the processor
 
 
 @dataclass(slots=True)

@@ -30,7 +30,8 @@ FLUSH = 0.02
 class Probe:
     """The sockets, and the loop that never drifts: the time of the next question is counted, not slept."""
 
-    def __init__(self, vip: str) -> None:
+    def __init__(self, vip: str, sip_every: int) -> None:
+        self._sip_every = sip_every
         self._vip = socket.inet_aton(vip)
         self._target = (vip, 0)
         self._sip_target = (vip, SIP_PORT)
@@ -81,7 +82,7 @@ class Probe:
         count = self._count
         with suppress(OSError):  # a full queue or no neighbour: it counts as not answered
             self._echo.sendto(_echo_request(self._id, count & 0xFFFF), self._target)
-        if count % 5 == 0:
+        if count % self._sip_every == 0:
             with suppress(OSError):
                 self._sip.sendto(self._options(count), self._sip_target)
         if count % 10 == 0:
@@ -154,10 +155,11 @@ def main() -> None:
     """Run a probe; `haagent lab` starts it in the client's namespace."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--vip", default=VIP)
-    vip = parser.parse_args().vip
+    parser.add_argument("--sip-every", type=int, default=5, help="milliseconds between two OPTIONS")
+    arguments = parser.parse_args()
     with suppress(PermissionError):  # a user namespace gives no real-time class
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
-    Probe(vip).run()
+    Probe(arguments.vip, arguments.sip_every).run()
 
 
 if __name__ == "__main__":

@@ -16,10 +16,11 @@ from haagent.lab.topology import VIP
 class Watch:
     """A running probe; `sight` grows while it runs."""
 
-    def __init__(self, client: Host, vip: str = VIP) -> None:
+    def __init__(self, client: Host, vip: str = VIP, *, sip_every: int = 5) -> None:
+        """`sip_every`: milliseconds between two OPTIONS."""
         self.sight = Sight()
         self._process = client.spawn(
-            [sys.executable, "-m", "haagent.lab.probe", "--vip", vip],
+            [sys.executable, "-m", "haagent.lab.probe", "--vip", vip, "--sip-every", str(sip_every)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
