@@ -8,7 +8,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 DEMO ?=
 
-.PHONY: demo faults man fuzz test check lab bench bench-sip interop campaign vagrant wheels lock clean setup-run setup-test
+.PHONY: demo faults figures man fuzz test check lab bench bench-sip interop campaign vagrant wheels lock clean setup-run setup-test
 .DEFAULT_GOAL := demo
 
 demo: setup-run
@@ -38,6 +38,11 @@ bench-sip: setup-test
 # the fault list, keepalived beside it; FAULTS="--fault power cable" or "--quick --hello 0.003"; build/faults/faults.md
 faults: setup-test
 	$(BIN)/python -m bench.faults $(FAULTS)
+
+# figures beside keepalived, about 20 minutes on a calm machine; FIGURES="--rounds 5 --only switchover agent"
+figures: setup-test
+	$(BIN)/python -m bench.figures $(FIGURES)
+	$(BIN)/python -m bench.figures.report build/figures/figures.json docs/performance.md
 
 # ten minutes for each parser: FUZZ_SECONDS=600, or FUZZ="message uri"
 fuzz: setup-test
