@@ -84,6 +84,7 @@ class Control:
         self._lock = prepared.guard_lock
         self._rules = prepared.rules
         self._history = History(prepared.config.node, prepared.state)
+        self._heir = self._history.was_master
         self._tasks: set[asyncio.Task[object]] = set()
         self.observer = prepared.observer
         self._rescue = Rescue(prepared.setup, alarm=_alarm, flip=prepared.rules.flip)
@@ -225,7 +226,7 @@ class Control:
         if self._watchdog is not None:
             renews = all(router.lease_renews for router in report.routers)
             self._watchdog.feeding.on_report(lease_renews=renews, now=self._reported)
-        self._history.pause(before, report)
+        self._history.pause(report)
         if (change := peer_change(before, report)) is not None:
             log.info(Event.PEER_CHANGED, **change)
 
@@ -288,6 +289,7 @@ class Control:
         """One life of the guard; True when there is to be another."""
         started = time.monotonic()
         self._setup.epoch, self._setup.findings = self._epoch, self._checks.findings
+        self._setup.pause, self._setup.heir = self._history.paused(), self._heir
         self._guard = GuardProcess(
             self._setup,
             self._lock,
@@ -309,8 +311,8 @@ class Control:
 
     def _on_guard_death(self, code: int) -> None:
         """Do at once what it can no longer do: priority 0, the VIPs away, the core a backup."""
-        was_master = self._report is not None and self._report.role == "MASTER"
-        self._rescue.release(say_goodbye=was_master)
+        self._heir = self._report is not None and self._report.role == "MASTER"
+        self._rescue.release(say_goodbye=self._heir)
         self._setup.settings = replace(
             self._setup.settings, startup_delay=0.0
         )  # the machine is up long since

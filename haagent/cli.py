@@ -6,8 +6,11 @@ host, 3 no agent behind the socket. Only `run` loads scapy and pyroute2.
 
 import importlib.util
 import json
+import os
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -32,7 +35,9 @@ WRONG_USAGE = 2
 UNREACHABLE = 3
 POLL_SECONDS = 0.02
 
-out = Console(emoji=False)
+_FILE_WIDTH = 160  # a pipe has no width of its own: 80 columns would break sentences in two
+_width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _FILE_WIDTH
+out = Console(emoji=False, width=_width)
 errors = Console(emoji=False, stderr=True, soft_wrap=True)
 
 
@@ -90,10 +95,10 @@ def status(
     """Show role, epoch, routers, peer, SIP core and what the kernel granted."""
     place = _socket(socket, config, group)
     state = _state(place)
-    if as_json:
+    if watch:
+        (_watch_json if as_json else _watch_table)(place, state)
+    elif as_json:
         out.print_json(json.dumps(state))
-    elif watch:
-        _watch(place, state)
     else:
         out.print(views.status(state))
     if check and not views.is_healthy(state):
@@ -114,7 +119,7 @@ def switchover(
     _ask(lambda: client.post("/v1/switchover"))
     out.print("switchover asked for")
     if wait:
-        _wait_for_role(client, "BACKUP", wait)
+        _wait(client, views.has_handed_over, wait, "the peer is not master")
 
 
 @app.command()
@@ -132,7 +137,7 @@ def failover(
     _ask(lambda: client.post("/v1/failover", {"force": force}))
     out.print("failover asked for")
     if wait:
-        _wait_for_role(client, "MASTER", wait)
+        _wait(client, views.has_taken_over, wait, "this node is not master, with its SIP core")
 
 
 @app.command()
@@ -140,9 +145,7 @@ def pause(
     socket: SocketOption = None,
     config: ConfigOption = None,
     group: GroupOption = "",
-    lasting: Annotated[
-        str, typer.Option("--for", help='How long, such as "30m"; else until `resume` or a restart.')
-    ] = "",
+    lasting: Annotated[str, typer.Option("--for", help='How long, such as "30m"; else until `resume`.')] = "",
 ) -> None:
     """Maintenance: this node takes over only when it is asked to, not by itself."""
     try:
@@ -267,22 +270,34 @@ def _fail(text: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-def _watch(place: Path, state: Any) -> None:
-    with Live(views.status(state), console=out, refresh_per_second=4) as live:
-        try:
-            while True:
-                time.sleep(0.25)
-                live.update(views.status(_state(place)))
-        except KeyboardInterrupt:
-            return
+def _watch_table(place: Path, state: Any) -> None:
+    """Until Ctrl-C."""
+    with suppress(KeyboardInterrupt), Live(views.status(state), console=out, refresh_per_second=4) as live:
+        while True:
+            time.sleep(0.25)
+            live.update(views.status(_state(place)))
 
 
-def _wait_for_role(client: ControlClient, role: str, seconds: float) -> None:
+def _watch_json(place: Path, state: Any) -> None:
+    """A line each second, until Ctrl-C or until nobody reads any more."""
+    with suppress(KeyboardInterrupt, BrokenPipeError):
+        while True:
+            sys.stdout.write(json.dumps(state) + "\n")
+            sys.stdout.flush()
+            time.sleep(1.0)
+            state = _state(place)
+    with suppress(BrokenPipeError):
+        sys.stdout.close()  # what Python would say of it at its end has no reader either
+
+
+def _wait(client: ControlClient, done: Callable[[Any], bool], seconds: float, complaint: str) -> None:
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    while True:
         state = _ask(lambda: client.get("/v1/status"))
-        if state["role"] == role:
-            out.print(f"this node is {role}: {state['reason']}")
+        if done(state):
+            out.print(escape(f"this node is {state['role']}: {state['reason']}"))
             return
+        if time.monotonic() >= until:
+            break
         time.sleep(POLL_SECONDS)
-    _fail(f"after {seconds} s this node is not {role}", REFUSED)
+    _fail(f"after {seconds:g} s {complaint}; this node is {state['role']}: {state['reason']}", REFUSED)

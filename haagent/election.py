@@ -24,7 +24,7 @@ class NodeElection(NodeSteps):
                 self._peer.note_release()
         else:
             self._heard[router] = now
-            self._silence_reported = False
+            self._silence_reported = self.pause.heir = False
             self._outlived.discard(router)
         if self._own.role is NodeRole.MASTER:
             effects += self._advert_as_master(self._own.routers[router], advert, now)
@@ -106,7 +106,7 @@ class NodeElection(NodeSteps):
     def _wait_until(self, name: str, now: float) -> float | None:
         """Two paths before a takeover; none while we are cut off, or lack the records of a living peer."""
         peer, router = self._peer, self._own.routers[name]
-        if self.pause.active or weights.isolation(self._findings) is not None:
+        if self.pause.holds or weights.isolation(self._findings) is not None:
             return now + router.interval
         if peer is None or not peer.is_fresh(now):
             return None

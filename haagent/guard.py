@@ -36,7 +36,7 @@ class Guard:
 
     def __init__(self, setup: Setup, pipe: socket.socket, granted: realtime.Granted) -> None:
         self._node = Node(setup.settings, epoch=setup.epoch)
-        self._findings = setup.findings
+        self._setup = setup
         self._pipe: socket.socket | None = pipe
         self._peer: PeerLink | None = None
         if setup.peer is not None:
@@ -55,7 +55,10 @@ class Guard:
         now = time.monotonic()
         self._on_kernel(now)  # links and core as they are, before the node begins
         self._on_pipe(now)
-        self._actions.carry_out(self._node.on_findings(self._findings, now), now)
+        if self._setup.pause is not None:
+            self._node.pause.begin(self._setup.pause.by, self._setup.pause.left, now)
+            self._node.pause.heir = self._setup.heir
+        self._actions.carry_out(self._node.on_findings(self._setup.findings, now), now)
         self._actions.carry_out(self._node.on_startup(now), now)
         clock = _boot_clock()
         while not self._actions.stopped:

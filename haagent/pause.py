@@ -1,7 +1,8 @@
 """Sans-IO: maintenance: while it lasts, this node takes over only when it is asked to.
 
 An operator's switchover or failover, and the planned stop of the other agent, ask. A death, silence, a fault
-or bad health of the peer do not. It ends with the agent, after its time, or by `haagent resume`.
+or bad health of the peer do not. It ends after its time or by `haagent resume`, and outlives the agent; a
+master whose agent was killed while paused is master again if nobody else is (`heir`).
 """
 
 import math
@@ -13,6 +14,12 @@ class Pause:
     def __init__(self) -> None:
         self.by: str | None = None
         self._until = math.inf
+        self.heir = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether silence is no reason to take over."""
+        return self.active and not self.heir
 
     @property
     def active(self) -> bool:

@@ -68,6 +68,8 @@ class Setup(msgspec.Struct, tag=True, kw_only=True):
     epoch: int
     findings: tuple[Finding, ...] = ()  # as the checks stand when the guard starts
     group: str = ""  # of the virtual routers; empty: the node's own
+    pause: "PauseReport | None" = None  # maintenance that an earlier guard was in
+    heir: bool = False  # the node was master until its guard or its agent was killed
 
 
 class Core(msgspec.Struct, tag=True, kw_only=True):

@@ -9,11 +9,14 @@ from typing import Any
 import structlog
 
 from haagent.notify.told import Told
-from haagent.pipe import Report, RoleChange
+from haagent.pipe import PauseReport, Report, RoleChange
 from haagent.state import StateDirectory
 from haagent.telemetry.events import Event
 
 log = structlog.get_logger()
+
+LOOKED_AT = 100  # records
+SAME_END = 5.0  # seconds
 
 
 class History:
@@ -26,6 +29,7 @@ class History:
         self._untold: dict[str, Any] | None = None
         self._changed = 0.0
         self._failing = False
+        self._paused = state.pause()
         self.since = _wall(time.monotonic())
 
     def add(self, change: RoleChange) -> None:
@@ -55,17 +59,38 @@ class History:
         self._writes.put_nowait(lambda: self._state.store_epoch(change.epoch))
         self._writes.put_nowait(lambda: self._state.write(record))
 
-    def pause(self, before: Report | None, report: Report) -> None:
-        """Maintenance has begun or is over, if one of these reports says so and the other does not."""
-        was, pause = before.pause if before is not None else None, report.pause
-        if (was is None) is (pause is None):
-            return
+    def pause(self, report: Report) -> None:
+        """Maintenance has begun or is over, if this report says other than what is known."""
+        pause, was = report.pause, self._paused
         if pause is None:
-            log.info(Event.RESUMED)
-        else:
-            log.info(Event.PAUSED, by=pause.by, seconds=pause.left and round(pause.left))
-        end = "" if pause is None or pause.left is None else f" for {pause.left:.0f} s"
-        self.note(report, "the pause is over" if pause is None else f"paused by {pause.by}{end}")
+            if was is not None:
+                self._paused = None
+                log.info(Event.RESUMED)
+                self.note(report, "the pause is over")
+                self._writes.put_nowait(lambda: self._state.store_pause("", None))
+            return
+        until = None if pause.left is None else time.time() + pause.left
+        if was is not None and was[0] == pause.by and _is_near(was[1], until):
+            return
+        self._paused = pause.by, until
+        log.info(Event.PAUSED, by=pause.by, seconds=pause.left and round(pause.left))
+        end = "" if pause.left is None else f" for {pause.left:.0f} s"
+        self.note(report, f"paused by {pause.by}{end}")
+        self._writes.put_nowait(lambda: self._state.store_pause(pause.by, until))
+
+    def paused(self) -> PauseReport | None:
+        """The maintenance that the next guard is to go on with."""
+        if self._paused is None:
+            return None
+        by, until = self._paused
+        left = None if until is None else until - time.time()
+        return None if left is not None and left <= 0 else PauseReport(by=by, left=left)
+
+    @property
+    def was_master(self) -> bool:
+        """Whether the newest record of a change says so: a planned end would have been recorded."""
+        changes = (one for one in reversed(self._state.history(LOOKED_AT)) if one.get("phases"))
+        return next((one["role"] == "MASTER" for one in changes), False)
 
     def note(self, report: Report, reason: str) -> None:
         """Something that changes no role, but that one looks for afterwards."""
@@ -120,6 +145,11 @@ class History:
     async def flush(self) -> None:
         """Until everything is on disk."""
         await self._writes.join()
+
+
+def _is_near(one: float | None, other: float | None) -> bool:
+    """Whether it is the same end: the wall clock may have been set meanwhile by a little."""
+    return one is other or (one is not None and other is not None and abs(one - other) < SAME_END)
 
 
 def _wall(monotonic: float) -> str:

@@ -10,12 +10,18 @@ MAX_LINES = 10_000
 KEPT_RECORDS = 2_500
 
 
+class _Pause(msgspec.Struct):
+    by: str
+    until: float | None
+
+
 class StateDirectory:
-    """`epoch` is replaced atomically; `history.jsonl` grows by lines, the last of an id counts."""
+    """`epoch`, `pause` are replaced atomically; `history.jsonl` grows by lines, the last of an id counts."""
 
     def __init__(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
         self._epoch = path / "epoch"
+        self._pause = path / "pause"
         self._history = path / "history.jsonl"
         self._lines = 0
         self._torn = False  # the last line is not whole: the next one begins on a line of its own
@@ -31,6 +37,21 @@ class StateDirectory:
     def store_epoch(self, epoch: int) -> None:
         """Survives a power cut: written beside, synced, renamed."""
         replace(self._epoch, f"{epoch}\n".encode())
+
+    def pause(self) -> tuple[str, float | None] | None:
+        """Maintenance that has not ended: by whom, until when (seconds UTC; None: until it is resumed)."""
+        try:
+            stored = msgspec.json.decode(self._pause.read_bytes(), type=_Pause)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+        return stored.by, stored.until
+
+    def store_pause(self, by: str, until: float | None) -> None:
+        """Survives the agent, as the epoch does; no `by`: it is over."""
+        if by:
+            replace(self._pause, msgspec.json.encode(_Pause(by, until)))
+        else:
+            self._pause.unlink(missing_ok=True)
 
     def history(self, last: int) -> list[dict[str, Any]]:
         """The newest records, oldest first."""

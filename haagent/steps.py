@@ -187,7 +187,7 @@ class NodeSteps:
     def _take(self, reason: str, now: float) -> list[Effect]:
         """Become master with an epoch above all that are known, and tell the peer."""
         self._handover = None
-        self._silence_reported = self._forced = False
+        self._silence_reported = self._forced = self.pause.heir = False
         self._ask_again = 0.0
         self._grace_until = now + min(TAKE_GRACE, self._own.interval)
         effects = self._own.take(now, reason)

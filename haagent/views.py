@@ -22,6 +22,20 @@ def is_healthy(state: Json) -> bool:
     return bool(state["guard_pid"]) and state["role"] in ("MASTER", "BACKUP") and ready and others
 
 
+def has_handed_over(state: Json) -> bool:
+    """The peer is master and serves, and this node stands by."""
+    peer = state["peer"]
+    return state["role"] == "BACKUP" and (
+        not isinstance(peer, dict) or (peer["role"] == "MASTER" and bool(peer["ready"]))
+    )
+
+
+def has_taken_over(state: Json) -> bool:
+    """This node is master, and its SIP core (if any) has been told."""
+    core = state["core"]
+    return state["role"] == "MASTER" and (not isinstance(core, dict) or core.get("role") == "MASTER")
+
+
 def status(state: Json) -> Group:
     """The tables of `haagent status`."""
     tables = [_node(state), _routers(_rows(state, "routers"))]

@@ -4,6 +4,7 @@ import pytest
 
 from haagent.control.commands import Failover, PauseTakeovers, ResumeTakeovers, Switchover
 from haagent.effects import NodeRole
+from haagent.node import Node
 from haagent.steps import CoreState
 from tests.kit.node_pair import Pair, running
 
@@ -85,3 +86,31 @@ def test_explain_names_who_paused_and_only_a_paused_node_can_be_resumed() -> Non
     assert "takes over only when asked to: paused by operator" in lan.b.node.explain(lan.now)
     lan.command(lan.a, lan.a.node.on_command(ResumeTakeovers(), lan.now))
     assert lan.a.answers == ["this node is not paused"]
+
+
+def restarted(lan: Pair, *, heir: bool) -> None:
+    """b's agent was killed and is started again, with what its disk says."""
+    lan.kill_agent(lan.b)
+    lan.b.node = Node(lan.b.settings, epoch=lan.b.node.epoch)
+    lan.b.node.pause.begin("operator", None, lan.now)
+    lan.b.node.pause.heir = heir
+    lan.b.stopped = False
+    lan.start(lan.b)
+    lan.run(10)
+
+
+def test_a_pause_that_outlives_the_agent_still_holds_and_a_master_that_was_killed_is_master_again() -> None:
+    for heir, found in ((False, NodeRole.BACKUP), (True, NodeRole.MASTER)):
+        lan = paused()
+        lan.power_cut(lan.a)
+        restarted(lan, heir=heir)
+        assert (role(lan), lan.b.node.pause.active) == (found, True)
+
+
+def test_a_killed_master_that_finds_another_one_is_its_backup_and_paused() -> None:
+    lan = paused()
+    restarted(lan, heir=True)
+    assert role(lan) is NodeRole.BACKUP
+    lan.power_cut(lan.a)
+    lan.run(10)
+    assert role(lan) is NodeRole.BACKUP

@@ -80,3 +80,13 @@ def test_history_shows_times_and_leaves_out_what_did_not_happen() -> None:
     assert "BACKUP → MASTER" in text
     assert "VIP 0.8 ms" in text
     assert "None" not in text
+
+
+def test_a_switchover_is_done_when_the_peer_serves_and_a_failover_when_the_core_has_been_told() -> None:
+    peer: dict[str, object] = {"role": "MASTER", "ready": True}
+    assert views.has_handed_over({**STATE, "role": "BACKUP", "peer": peer})
+    assert not views.has_handed_over({**STATE, "role": "BACKUP", "peer": {**peer, "ready": False}})
+    assert not views.has_handed_over({**STATE, "role": "MASTER", "peer": peer})
+    assert views.has_taken_over(STATE)
+    assert views.has_taken_over({**STATE, "core": None})
+    assert not views.has_taken_over({**STATE, "core": {"role": "BACKUP"}})
