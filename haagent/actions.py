@@ -9,6 +9,7 @@ from typing import Any
 from haagent.effects import (
     Alarm,
     Announce,
+    AskWitness,
     ClosePeer,
     CommandAnswered,
     Effect,
@@ -70,6 +71,7 @@ class Actions:
             SendPeer: self._send_peer,
             SendHello: self._send_hello,
             ClosePeer: self._close_peer,
+            AskWitness: lambda effect: self._reporter.ask_witness(effect.epoch),
             RoleChanged: self._role_changed,
             CommandAnswered: lambda effect: self._reporter.answer(effect.refusal),
             Alarm: lambda effect: self._reporter.alarm(effect.text),

@@ -33,6 +33,8 @@ from haagent.rescue import Rescue
 from haagent.startup import Prepared, prepare
 from haagent.telemetry.changes import core_change, peer_change
 from haagent.telemetry.events import Event
+from haagent.witness.link import open_witness
+from haagent.witness.said import Said
 from netrules import RulesError
 
 log = structlog.get_logger()
@@ -87,7 +89,7 @@ class Control:
         self._heir = self._history.was_master
         self._tasks: set[asyncio.Task[object]] = set()
         self.observer = prepared.observer
-        self._rescue = Rescue(prepared.setup, alarm=_alarm, flip=prepared.rules.flip)
+        self._rescue = Rescue(prepared.setup, flip=prepared.rules.flip)
         self._guard: GuardProcess | None = None
         self._report: Report | None = None
         self._reported = 0.0
@@ -97,6 +99,7 @@ class Control:
         self._hooks = Hooks(prepared.config, self._core_settled)
         self._checks = HealthChecks(prepared.config, self._on_findings)
         self._watchdog = prepared.watchdog
+        self._witness = open_witness(prepared.config, self._on_witness)
         core = prepared.config.core
         self._core: CoreAdapter | None = None
         if core is not None:
@@ -120,8 +123,7 @@ class Control:
             listen = self._config.api.listen
             servers.append(await api.serve_tcp(self, listen.host, listen.port))
         work = [self._history.run(), self._checks.run(), self._rules.keep(self._tell_repair)]
-        work.append(self._groups.run())
-        work.append(service.sign_of_life(lambda: self._reported))
+        work += [self._groups.run(), service.sign_of_life(lambda: self._reported), self._witness.run()]
         if self._core is not None:
             work.append(self._core.run())
         if self._watchdog is not None:
@@ -153,23 +155,22 @@ class Control:
     def status(self) -> dict[str, Any]:
         """The whole state."""
         guard_pid = self._guard.pid if self._guard else None
-        core = None
-        if self._core is not None:
-            core = {**NO_CORE, **self._core.last, "connected": self._core.connected}
+        adapter = self._core
+        core = {**NO_CORE, **adapter.last, "connected": adapter.connected} if adapter else None
         state = view(self._config, self._report, epoch=self._epoch, guard_pid=guard_pid, core=core)
         return {
             **state,
             "checks": self._checks.status(),
             "hooks": self._hooks.status(),
             "groups": self._groups.status(),
+            "witness": self._witness.status(),
             "since": self._history.since,
             "pid": os.getpid(),
         }
 
     def explain(self) -> dict[str, Any]:
         """Why the node has the role that it has."""
-        lines = self._report.explain if self._report else []
-        return {"node": self._config.node, "lines": lines}
+        return {"node": self._config.node, "lines": self._report.explain if self._report else []}
 
     def history(self, last: int) -> list[dict[str, Any]]:
         """The newest records, oldest first."""
@@ -210,7 +211,7 @@ class Control:
         if refusal is None:
             self._config, self._setup = renewal.config, renewal.setup
             self._rules.renew(renewal.setup)
-            self._rescue = Rescue(renewal.setup, alarm=_alarm, flip=self._rules.flip)
+            self._rescue = Rescue(renewal.setup, flip=self._rules.flip)
             self._checks.renew(renewal.config)
             await self._hooks.renew(renewal.config, fresh)
             logs.set_level(renewal.config.log.level)
@@ -235,6 +236,7 @@ class Control:
         told = Told("MASTER" if change.role == "MASTER" else "BACKUP", change.epoch, change.reason)
         if self._core is not None:
             self._core.tell(told)
+        self._witness.on_role(change.role, change.epoch)
         self._checks.on_role(change.role)
         self._epoch = max(self._epoch, change.epoch)
         self._history.add(change)
@@ -243,11 +245,8 @@ class Control:
 
     def _priorities(self) -> dict[str, int]:
         """The effective priority of each virtual router, as far as the guard has told it."""
-        told = (
-            {router.name: router.effective_priority for router in self._report.routers}
-            if self._report
-            else {}
-        )
+        reports = self._report.routers if self._report else []
+        told = {router.name: router.effective_priority for router in reports}
         return {router.name: told.get(router.name, router.priority) for router in self._config.virtual_router}
 
     async def _core_settled(self) -> None:
@@ -265,6 +264,10 @@ class Control:
     def _on_findings(self, findings: tuple[Finding, ...]) -> None:
         if self._guard is not None:
             self._guard.tell_findings(findings)
+
+    def _on_witness(self, said: Said) -> None:
+        if self._guard is not None:
+            self._guard.tell_witness(said)
 
     def _tell_guard(self, core: Core) -> None:
         if core == self._core_seen:
@@ -296,6 +299,7 @@ class Control:
             on_report=self._on_report,
             on_role=self._on_role,
             on_rules=lambda rules: self._rules.flip(rules.show),
+            on_ask=lambda asked: self._witness.ask(asked.epoch),
         )
         if self._core is not None:
             self._guard.tell_core(self._core_seen)
@@ -341,9 +345,6 @@ class Control:
             await asyncio.wait([guarding], timeout=STOP_SECONDS)
         if self._core is not None:
             await self._core.settle(TELL_SECONDS)
+        await self._witness.settle(TELL_SECONDS)
         await self._hooks.stop(HOOKS_SECONDS)
         await groups
-
-
-def _alarm(text: str) -> None:
-    log.warning(Event.ALARM, text=text)

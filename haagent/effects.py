@@ -74,6 +74,13 @@ class ClosePeer:
 
 
 @dataclass(slots=True)
+class AskWitness:
+    """Ask whether this node may take over; the answer comes by `Node.on_witness`. `epoch`: what we know."""
+
+    epoch: int
+
+
+@dataclass(slots=True)
 class RoleChanged:
     """Tell the SIP core and the history; store the epoch. An epoch that only grew keeps its role."""
 
@@ -117,6 +124,7 @@ Effect = (
     | SendPeer
     | SendHello
     | ClosePeer
+    | AskWitness
     | RoleChanged
     | CommandAnswered
     | Stopped

@@ -2,15 +2,15 @@
 
 from ipaddress import ip_address
 
+from haagent.consent import NodeConsent
 from haagent.effects import Alarm, Effect, NodeRole, Note, SendAdvertisement
 from haagent.health import weights
-from haagent.steps import NodeSteps
 from haagent.vrrp.router import PRIORITY_OWNER, PRIORITY_RELEASE, Advertisement, State, VirtualRouter
 
 MAX_STRANGERS = 16
 
 
-class NodeElection(NodeSteps):
+class NodeElection(NodeConsent):
     """The part of a node that hears the other routers of its virtual routers."""
 
     def on_advertisement(self, router: str, advert: Advertisement, now: float) -> list[Effect]:
@@ -26,6 +26,8 @@ class NodeElection(NodeSteps):
             self._heard[router] = now
             self._silence_reported = self.pause.heir = False
             self._outlived.discard(router)
+            if advert.priority >= self._own.routers[router].priority:
+                self._forget_wish()
         if self._own.role is NodeRole.MASTER:
             effects += self._advert_as_master(self._own.routers[router], advert, now)
         else:
@@ -99,6 +101,9 @@ class NodeElection(NodeSteps):
             elif (until := self._wait_until(name, now)) is not None:
                 router.postpone(until)
                 effects += self._report_silence(name)
+            elif self._needs_consent(now):
+                router.postpone(now + max(router.interval, self._patience))
+                effects += self._seek_consent("no master advertises", now)
             else:
                 return effects + self._take("no master advertises", now)
         return effects

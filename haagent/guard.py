@@ -25,7 +25,18 @@ from haagent.control.commands import (
 from haagent.netlink import AddressEvent, EventSocket, LinkEvent
 from haagent.node import CoreState, Node
 from haagent.peer.link import PeerLink
-from haagent.pipe import MAX_PACKET, Core, Findings, Order, Repair, Setup, Shutdown, ToGuard, decode_to_guard
+from haagent.pipe import (
+    MAX_PACKET,
+    Core,
+    Findings,
+    Order,
+    Repair,
+    Setup,
+    Shutdown,
+    ToGuard,
+    Witnessed,
+    decode_to_guard,
+)
 from haagent.reporter import Reporter
 from haagent.vrrp.packet import AdvertisementReader, Discard
 from haagent.vrrp.socket import ReceivingSocket, open_vrrp
@@ -176,6 +187,8 @@ class Guard:
             self._reporter.deadline = 0.0  # an operator looks now
         elif isinstance(message, Setup):
             self._renew(message, now)
+        elif isinstance(message, Witnessed):
+            self._actions.carry_out(self._node.on_witness(message.said, now), now)
         elif isinstance(message, Repair):
             self._actions.on_repair(done=message.done)
         elif isinstance(message, Shutdown):

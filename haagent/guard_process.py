@@ -17,6 +17,7 @@ from haagent.host import write_owner
 from haagent.pipe import (
     MAX_PACKET,
     Answer,
+    AskedWitness,
     Core,
     Findings,
     Line,
@@ -29,10 +30,12 @@ from haagent.pipe import (
     Shutdown,
     Stopped,
     ToGuard,
+    Witnessed,
     decode_to_control,
     encode,
 )
 from haagent.telemetry.events import Event
+from haagent.witness.said import Said
 
 log = structlog.get_logger()
 
@@ -51,10 +54,12 @@ class GuardProcess:
         on_report: Callable[[Report], None],
         on_role: Callable[[RoleChange], None],
         on_rules: Callable[[Rules], None],
+        on_ask: Callable[[AskedWitness], None],
     ) -> None:
         self._on_report = on_report
         self._on_role = on_role
         self._on_rules = on_rules
+        self._on_ask = on_ask
         self._answers: deque[asyncio.Future[str | None]] = deque()
         self._ended = asyncio.Event()
         self.stopped = False
@@ -90,6 +95,10 @@ class GuardProcess:
     def tell_findings(self, findings: tuple[Finding, ...]) -> None:
         """What the health checks say."""
         self._send(Findings(findings))
+
+    def tell_witness(self, said: Said) -> None:
+        """What the witness says."""
+        self._send(Witnessed(said))
 
     def tell_repair(self, *, done: bool) -> None:
         """The packet rules are being written again, or have been."""
@@ -158,6 +167,8 @@ class GuardProcess:
             self._on_report(message)
         elif isinstance(message, Rules):
             self._on_rules(message)
+        elif isinstance(message, AskedWitness):
+            self._on_ask(message)
         elif isinstance(message, Answer):
             answer = self._answers.popleft()
             if not answer.done():

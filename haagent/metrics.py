@@ -40,6 +40,7 @@ class _StatusCollector(Collector):
         )
         yield from self._pause()
         yield from self._peer()
+        yield from self._witness()
         yield from self._core()
         yield from self._routers()
         yield from self._jitter()
@@ -76,6 +77,14 @@ class _StatusCollector(Collector):
             yield GaugeMetricFamily(
                 "haagent_peer_rtt_seconds", "Round trip of the peer channel.", peer["rtt_ms"] / 1000
             )
+
+    def _witness(self) -> Iterator[Metric]:
+        witness = self._status.get("witness")
+        if witness is None:
+            return
+        up, held = float(witness["answers"]), float(witness["held"])
+        yield GaugeMetricFamily("haagent_witness_up", "1 while the witness answers.", up)
+        yield GaugeMetricFamily("haagent_witness_held", "1 while this node holds its lock.", held)
 
     def _core(self) -> Iterator[Metric]:
         core = self._status["core"]

@@ -75,6 +75,7 @@ class Node(NodeElection):
             times.append(self._handover.let_go or self._handover.limit)
         if self.pause.deadline is not None:
             times.append(self.pause.deadline)
+        times += self._consent_deadlines
         return None if self._stopped else min(times, default=None)
 
     # The node itself
@@ -132,6 +133,7 @@ class Node(NodeElection):
             if self._peer.hellos_missed(now) and max(self._heard.values(), default=0.0) < (last or now):
                 effects += self._hellos_missed(now)
             effects += self._peer.on_timer(now, self._health())
+        effects += self._consent_due(now)
         return effects + self._run_routers(now)
 
     # Links, SIP core, health checks, operator
@@ -279,10 +281,10 @@ class Node(NodeElection):
         isolated = weights.isolation(self._findings)
         if isolated is not None:
             return [Note(f"{reason}, but no takeover: this node is cut off, {isolated}")]
-        return self._peer_died(reason, now)
+        return self._peer_died(reason, now, certain=self.settings.witness is None)
 
-    def _peer_died(self, reason: str, now: float) -> list[Effect]:
-        """The tripwire: take over at once if it was the master, and we can serve."""
+    def _peer_died(self, reason: str, now: float, *, certain: bool = True) -> list[Effect]:
+        """The tripwire: take over at once if it was the master, and we can serve; if in doubt, ask first."""
         known = self._peer.known if self._peer is not None else None
         if known is None or known.role is not NodeRole.MASTER:
             return []
@@ -290,7 +292,7 @@ class Node(NodeElection):
             return [Note(reason)]
         if self.pause.active:
             return [Alarm(f"{reason}, but no takeover: {self.pause}")]
-        return self._take(reason, now)
+        return self._take(reason, now) if certain else self._seek_consent(reason, now, by_hello=True)
 
 
 def _is_asked_for(message: Take | Lost | Yield) -> bool:

@@ -9,6 +9,7 @@ from haagent.health.weights import Finding
 from haagent.settings import NodeSettings
 from haagent.vrrp.packet import Terms
 from haagent.vrrp.pdu import Template
+from haagent.witness.said import Said
 
 MAX_PACKET = 1 << 18
 
@@ -97,6 +98,12 @@ class Order(msgspec.Struct, tag=True):
     seconds: float | None = None
 
 
+class Witnessed(msgspec.Struct, tag=True):
+    """What the witness says."""
+
+    said: Said
+
+
 class Repair(msgspec.Struct, tag=True):
     """Control writes the packet rules again (begins), or has (done): then everything is hidden."""
 
@@ -180,6 +187,12 @@ class Rules(msgspec.Struct, tag=True):
     show: bool
 
 
+class AskedWitness(msgspec.Struct, tag=True):
+    """May this node take over? The guard's epoch is this."""
+
+    epoch: int
+
+
 class Answer(msgspec.Struct, tag=True):
     """The answer to an Order; orders are answered in their sequence."""
 
@@ -197,8 +210,8 @@ class Stopped(msgspec.Struct, tag=True):
     """The shutdown is complete."""
 
 
-ToGuard = Setup | Core | Findings | Order | Repair | Shutdown
-ToControl = Report | RoleChange | Rules | Answer | Line | Stopped
+ToGuard = Setup | Core | Findings | Order | Witnessed | Repair | Shutdown
+ToControl = Report | RoleChange | Rules | AskedWitness | Answer | Line | Stopped
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=float)  # the durations of the config
 _to_guard = msgspec.msgpack.Decoder(ToGuard)

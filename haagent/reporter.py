@@ -12,6 +12,7 @@ from haagent.effects import Effect, NodeRole, RoleChanged
 from haagent.node import Node
 from haagent.pipe import (
     Answer,
+    AskedWitness,
     Buckets,
     Line,
     PauseReport,
@@ -111,6 +112,11 @@ class Reporter:
     def answer(self, refusal: str | None) -> tuple[Effect, ...]:
         """The answer to the operator's command."""
         self._send(Answer(refusal))
+        return ()
+
+    def ask_witness(self, epoch: int) -> tuple[Effect, ...]:
+        """Control asks, and brings the answer."""
+        self._send(AskedWitness(epoch))
         return ()
 
     def rules(self, show: bool) -> None:

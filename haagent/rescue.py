@@ -2,21 +2,26 @@
 
 from collections.abc import Callable
 
+import structlog
+
 from haagent.netlink import RouteSocket
 from haagent.pipe import Setup
+from haagent.telemetry.events import Event
 from haagent.vip.lease import open_rules
 from haagent.vip.manager import VipManager
 from haagent.vrrp.advertiser import Advertiser
 from haagent.vrrp.router import PRIORITY_RELEASE
 from haagent.vrrp.socket import FrameSocket
 
+log = structlog.get_logger()
+
 
 class Rescue:
     """Prepared at start, so that nothing is built or looked up in the moment of need."""
 
-    def __init__(self, setup: Setup, *, alarm: Callable[[str], object], flip: Callable[[bool], None]) -> None:
+    def __init__(self, setup: Setup, *, flip: Callable[[bool], None]) -> None:
         route = RouteSocket()
-        rules = open_rules(setup, alarm=alarm, flip=flip)
+        rules = open_rules(setup, alarm=_alarm, flip=flip)
         frames = {router.name: FrameSocket(router.interface) for router in setup.routers}
         self._advertisers = {router.name: Advertiser(router, frames[router.name]) for router in setup.routers}
         self._vips = {
@@ -25,7 +30,7 @@ class Rescue:
                 rules=rules,
                 route=route,
                 frames=frames[router.name],
-                alarm=alarm,
+                alarm=_alarm,
             )
             for router in setup.routers
         }
@@ -36,3 +41,7 @@ class Rescue:
             if say_goodbye:
                 self._advertisers[name].send(PRIORITY_RELEASE)
             vips.release_all()
+
+
+def _alarm(text: str) -> None:
+    log.warning(Event.ALARM, text=text)

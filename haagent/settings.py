@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from haagent.config import AgentConfig
+from haagent.witness.said import WitnessSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class NodeSettings:
     has_core: bool = False
     announcing: Announcing = Announcing()
     startup_delay: float = 0.0
+    witness: WitnessSettings | None = None
 
 
 def node_settings(
@@ -96,4 +98,13 @@ def node_settings(
         has_core=config.core is not None,
         announcing=Announcing(config.announce.repeats, config.announce.refresh or None),
         startup_delay=config.startup_delay,
+        witness=_witness(config),
     )
+
+
+def _witness(config: AgentConfig) -> WitnessSettings | None:
+    witness = config.witness
+    if witness is None:
+        return None
+    strict = witness.when_away == "stand-still"
+    return WitnessSettings(lease=float(witness.lease), timeout=float(witness.timeout), strict=strict)

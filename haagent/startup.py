@@ -15,6 +15,7 @@ from haagent.state import StateDirectory
 from haagent.telemetry.events import Event
 from haagent.telemetry.observer import Observer
 from haagent.watchdog.device import Watchdog
+from haagent.witness.link import read_password
 
 log = structlog.get_logger()
 
@@ -44,6 +45,7 @@ def prepare(path: Path, whole: AgentConfig, group: str) -> Prepared:
     host.require_capabilities()
     check_against_host(config, host.interfaces())
     require_agreement(config)
+    read_password(config.witness)
     run_dir = Path(config.run_dir)
     agent_lock = host.lock(run_dir)
     guard_lock = host.guard_lock(run_dir)

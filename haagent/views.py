@@ -82,6 +82,8 @@ def _node(state: Json) -> Table:
     table.add_row(
         "SIP core", _fields(state["core"], ("connected", "pid", "role", "epoch", "ready", "synced"))
     )
+    if isinstance(witness := state.get("witness"), dict):
+        table.add_row("witness", _fields(witness, ("answers", "held", "holder", "epoch")))
     table.add_row("real-time", _fields(state["realtime"], None))
     table.add_row("processes", f"control {state['pid']}, guard {state['guard_pid'] or 'not running'}")
     return table

@@ -18,6 +18,7 @@ from haagent.config.peer import peer_problems
 from haagent.config.sections import AgentConfig
 from haagent.config.virtual_router import router_problems
 from haagent.config.watchdog import watchdog_problems
+from haagent.config.witness import witness_problems
 from haagent.errors import ConfigError
 
 MAX_STARTUP_DELAY = 600.0
@@ -132,4 +133,6 @@ def _problems(config: AgentConfig) -> Iterator[str]:
     if config.watchdog is not None:
         yield from watchdog_problems(config.watchdog)
     yield from hook_problems(config.hooks, config.hook, config.webhook, config.virtual_router)
+    if config.witness is not None:
+        yield from witness_problems(config.witness)
     yield from check_problems(config.check, config.virtual_router, config.peer)

@@ -13,6 +13,7 @@ from haagent.config.kinds import Endpoint, Name, Section, Switchable
 from haagent.config.peer import PeerConfig
 from haagent.config.virtual_router import VirtualRouterConfig
 from haagent.config.watchdog import WatchdogConfig
+from haagent.config.witness import WitnessConfig
 
 
 class ApiConfig(Section, frozen=True, kw_only=True):
@@ -46,4 +47,5 @@ class AgentConfig(Section, frozen=True, kw_only=True):
     webhook: WebhookConfigs = ()
     watchdog: WatchdogConfig | None = None
     group: GroupConfigs = ()
+    witness: WitnessConfig | None = None
     startup_delay: Switchable = Switchable(0.0)

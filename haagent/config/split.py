@@ -41,9 +41,11 @@ def vips_of_others(config: AgentConfig, name: str) -> frozenset[str]:
 def _apart(config: AgentConfig, group: GroupConfig) -> AgentConfig:
     """Files, ports and history of its own; no SIP core, no device; the FIFO's reader is the own group's."""
     peer = config.peer and msgspec.structs.replace(config.peer, port=port_of(config, group))
+    witness = config.witness
     return msgspec.structs.replace(
         config,
         group=(),
+        witness=witness and msgspec.structs.replace(witness, name=f"{witness.name}.{group.name}"),
         core=None,
         watchdog=None,  # the machine's one device is the own group's
         peer=peer,

@@ -41,6 +41,8 @@ function showStatus(state) {
     list([["epoch", state.epoch], ["since", new Date(state.since).toLocaleString([], { hour12: false })],
       ["SIP core", core ? badge(coreWord(core), core.connected && core.ready ? (core.synced ? "good" : "warn") : "bad") : "none configured"],
       ["calls", core && core.dialogs !== undefined ? `${core.dialogs} dialogs, ${core.contacts} contacts` : null],
+      ["witness", state.witness ? badge(!state.witness.answers ? "does not answer" : state.witness.held ? "lock held" : `lock of ${state.witness.holder ?? "nobody"}`,
+        state.witness.answers ? "good" : "warn") : null],
       ["paused", state.pause ? `by ${state.pause.by}` + (state.pause.left === null ? "" : `, ${state.pause.left.toFixed(0)} s left`) : null]]));
   showPeer(peer, up, vips(false));
   showPath(peer, up, core);

@@ -19,6 +19,7 @@ class Event(StrEnum):
     PEER_CHANGED = "peer_changed"
     CORE_CHANGED = "core_changed"
     CORE_GONE = "core_gone"
+    WITNESS_CHANGED = "witness_changed"
     # an operator should look
     ALARM = "alarm"
     NOTE = "note"

@@ -20,6 +20,7 @@ STATUS = {
     "guard_pid": 1,
     "peer": {"connected": True, "role": "BACKUP", "ready": True, "rtt_ms": 0.25, "connections": 3},
     "core": {"ready": True, "synced": True},
+    "witness": {"answers": True, "held": False},
     "pause": {"by": "operator", "left": 30.0},
     "realtime": {"fifo": True, "worst_late_ms": 1.5, "records_dropped": 2},
     "routers": [
@@ -78,6 +79,7 @@ def test_the_status_is_shown_as_gauges_and_the_guards_histograms_as_buckets() ->
     assert found["haagent_pause_left_seconds"] == 30
     assert found["haagent_peer_role{role=BACKUP}"] == 1
     assert found["haagent_peer_connections_total"] == 3
+    assert (found["haagent_witness_up"], found["haagent_witness_held"]) == (1, 0)
     assert found["haagent_lease_seconds{router=sip}"] == 0.09
     assert found["haagent_guard_worst_late_seconds"] == 0.0015
     jitter = "haagent_advertisement_jitter_seconds"
