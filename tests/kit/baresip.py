@@ -14,6 +14,7 @@ CONFIG = """
 module_path /usr/lib/baresip/modules
 sip_listen {address}:{port}
 sip_cafile {authority}
+{more}
 audio_source ausine,440
 audio_player aufile,{folder}/play.wav
 audio_alert aufile,{folder}/alert.wav
@@ -38,7 +39,16 @@ class Baresip:
     """A phone of one of the users; it answers by itself. `port` and the 200 above it are its own."""
 
     def __init__(
-        self, host: Host, folder: Path, user: str, *, proxy: str, address: str, port: int, authority: str
+        self,
+        host: Host,
+        folder: Path,
+        user: str,
+        *,
+        proxy: str,
+        address: str,
+        port: int,
+        authority: str,
+        certificate: str = "",
     ) -> None:
         self._host, self._folder = host, folder
         self.address, self.rtp = address, port + 100
@@ -55,6 +65,7 @@ class Baresip:
             rtp_last=self.rtp + RTP_PORTS,
             folder=folder,
             authority=authority,
+            more=f"sip_certificate {certificate}" if certificate else "",
         )
         (folder / "config").write_text(text)
         _, _, transport = proxy.partition(";")

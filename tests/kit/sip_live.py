@@ -17,7 +17,7 @@ from sipcore.phone.link import Trust
 from sipcore.phone.wire import Wire
 
 DOMAIN = "example.test"
-USERS = {"alice": "secret-a", "bob": "secret-b", "carol": "secret-c", "dave": "secret-d"}
+USERS = {"alice": "secret-a", "bob": "secret-b", "carol": "secret-c", "dave": "secret-d", "erin": "secret-e"}
 ROOT = Path(__file__).parents[2]
 PATIENCE = 15.0
 

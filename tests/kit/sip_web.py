@@ -15,6 +15,7 @@ from sipcore.transport.layer import Hop
 from tests.kit.sip_live import DOMAIN, PATIENCE, USERS, LivePhones
 
 HOST = "xyz.invalid"  # a browser does not know its address: RFC 7118 section 5.2
+ENDS = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
 _SENT_BY = f"{HOST}:1".encode()
 
 
@@ -44,10 +45,16 @@ class WebPhone:
         (found,) = [data for data in self.heard if data.startswith(method + b" ")]
         return found
 
+    def move(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        """Go on over another connection."""
+        self._socket = socket
+
     async def step(self) -> None:
-        """Hear, do what is due, say."""
+        """Hear, do what is due, say; ConnectionResetError when the connection is gone."""
         with suppress(TimeoutError):
             message = await self._socket.receive(timeout=0.01)
+            if message.type in ENDS:
+                raise ConnectionResetError(str(message))
             assert message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY), message
             self.kinds.add(message.type)
             data = message.data.encode() if isinstance(message.data, str) else message.data
