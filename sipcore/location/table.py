@@ -163,7 +163,12 @@ class LocationTable:
 
     def merge(self, aor: bytes, bindings: Iterable[Binding], now: float) -> bool:
         """Take the versions that outrank what is here, drop what is over for both; True if any changed."""
-        record = self._record(aor)
+        shard = self._shards[crc32(aor) & 255]
+        record = shard.get(aor)
+        if record is None:
+            if not self.gate.is_master:  # as in a full sync
+                return self._take(shard, aor, bindings)
+            record = shard[aor] = AorRecord()
         given = set()
         changed = False
         for binding in bindings:
@@ -180,6 +185,17 @@ class LocationTable:
             self._drop(aor, record, key)
         self._forget_if_empty(aor, record)
         return changed or bool(over)
+
+    def _take(self, shard: dict[bytes, AorRecord], aor: bytes, bindings: Iterable[Binding]) -> bool:
+        """An AOR that this standby has not known."""
+        record = AorRecord()
+        for binding in bindings:
+            record.bindings[binding.key] = binding
+            self.contacts += not binding.flags & REMOVED
+        if not record.bindings:
+            return False
+        shard[aor] = record
+        return True
 
     # Expiry
 

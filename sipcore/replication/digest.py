@@ -40,7 +40,10 @@ class Stamps:
         bucket = self._buckets.get(number)
         if bucket is None:
             bucket = self._buckets[number] = {}
-        self._move(number, stamp - bucket.get(key, 0))
+        by = stamp - bucket.get(key, 0)
+        sums = self._sums
+        sums[number] = (sums[number] + by) & _MASK
+        self.root = (self.root + by) & _MASK
         bucket[key] = stamp
 
     def drop(self, key: bytes) -> None:
@@ -49,7 +52,9 @@ class Stamps:
         bucket = self._buckets.get(number)
         if bucket is None or key not in bucket:
             return
-        self._move(number, -bucket.pop(key))
+        stamp = bucket.pop(key)
+        self._sums[number] = (self._sums[number] - stamp) & _MASK
+        self.root = (self.root - stamp) & _MASK
         if not bucket:
             del self._buckets[number]
 
@@ -73,7 +78,3 @@ class Stamps:
         """The buckets whose sums differ from a peer's; raises struct.error for what no `pack` gave."""
         theirs = _SUMS.unpack(packed)
         return [number for number, mine in enumerate(self._sums) if mine != theirs[number]]
-
-    def _move(self, number: int, by: int) -> None:
-        self._sums[number] = (self._sums[number] + by) & _MASK
-        self.root = (self.root + by) & _MASK

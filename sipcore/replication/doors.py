@@ -124,15 +124,16 @@ class Doors:
         loop = asyncio.get_running_loop()
         began = loop.time()
         context = self._context(dialer=True)
-        dialing = loop.create_connection(
-            lambda: self._make(True),
-            *peer,
-            local_addr=(self._listen[0], 0),
-            ssl=context,
-            server_hostname=peer[0] if context else None,
-        )
         try:
-            _, connection = await asyncio.wait_for(dialing, RETRY_MOST + self._handshake)
+            # not wait_for: up to Python 3.11 a failed dial can swallow the cancellation of `stop`
+            async with asyncio.timeout(RETRY_MOST + self._handshake):
+                _, connection = await loop.create_connection(
+                    lambda: self._make(True),
+                    *peer,
+                    local_addr=(self._listen[0], 0),
+                    ssl=context,
+                    server_hostname=peer[0] if context else None,
+                )
         except ssl.SSLError as error:
             self._refused(peer[0], f"TLS: {error}")
             raise

@@ -117,22 +117,22 @@ class Receiver:
 
     def apply(self, records: Iterable[Record], epoch: int, now: float) -> None:
         """Merge records, those of a repair too; `epoch` is that of the deletes that name none."""
+        counters, capabilities = self.counters, self._capabilities
+        done = 0
         for record in records:
-            capability = self._capabilities.get(record.kind)
+            capability = capabilities.get(record.kind)
             if capability is None:
-                self.counters.unknown += 1
+                counters.unknown += 1
                 continue
             try:
-                self._apply_one(capability, record, epoch, now)
+                if record.payload is not None:
+                    done += 1
+                    fresh = capability.apply(record.key, record.payload, epoch, now)
+                else:
+                    counters.deleted += 1
+                    fresh = capability.delete(record.key, record.epoch if record.epoch >= 0 else epoch, now)
+                if not fresh:
+                    counters.stale += 1
             except (msgspec.MsgspecError, SipcoreError, ValueError):
-                self.counters.rejected += 1  # one bad record must not stop the rest of the log
-
-    def _apply_one(self, capability: Capability, record: Record, epoch: int, now: float) -> None:
-        counters = self.counters
-        if record.payload is None:
-            counters.deleted += 1
-            done = capability.delete(record.key, record.epoch if record.epoch >= 0 else epoch, now)
-        else:
-            counters.applied += 1
-            done = capability.apply(record.key, record.payload, epoch, now)
-        counters.stale += not done
+                counters.rejected += 1  # one bad record must not stop the rest of the log
+        counters.applied += done

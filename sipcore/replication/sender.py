@@ -13,7 +13,7 @@ from sipcore.replication.journal import Entry, Journal
 from sipcore.replication.snapshot import Snapshot
 from sipcore.replication.wire import Ack, Resume, Start, batch_head, encode
 
-CHUNK_WINDOW = 8  # chunks of a snapshot that may be under way
+CHUNK_WINDOW = 32  # chunks of a snapshot that may be under way
 TAIL_WINDOW = 4 * 1024 * 1024  # bytes of batches that may be under way
 
 Parts = tuple[FrameType, tuple[bytes, ...]]
