@@ -47,7 +47,7 @@ class Announce:
 
 @dataclass(slots=True)
 class RefreshLease:
-    """Renew the kernel's lease; if it had lapsed already, call `Node.on_lease_lapsed`."""
+    """Renew the kernel's leases, all in one; if they had lapsed already, call `Node.on_lease_lapsed`."""
 
     router: str
 

@@ -46,7 +46,7 @@ class Mastership:
         self.epoch = epoch
         self.reason = "not started"
         self.since: float | None = None
-        self._refreshes: dict[str, float] = {}
+        self._renewal: float | None = None  # when the leases are due: one transaction renews all of a node
         self._announcements: list[float] = []
         self._refresh_at: float | None = None  # the addresses are announced again
 
@@ -61,10 +61,17 @@ class Mastership:
         return self.group.interval
 
     @property
+    def _leased(self) -> tuple[float, str] | None:
+        """The shortest lease, and the router that has it."""
+        leases = [(router.lease, name) for name, router in self.settings.items() if router.lease is not None]
+        return min(leases, default=None)
+
+    @property
     def deadlines(self) -> list[float]:
         """When leases and announcements are due."""
         refresh = [] if self._refresh_at is None else [self._refresh_at]
-        return [*self._refreshes.values(), *self._announcements[:1], *refresh]
+        renewal = [] if self._renewal is None else [self._renewal]
+        return [*renewal, *self._announcements[:1], *refresh]
 
     def start(self, now: float, fault: str | None) -> list[Effect]:
         """Join the election, or wait outside; what an agent before us has left behind is removed."""
@@ -93,11 +100,7 @@ class Mastership:
         advertisements += self.group.take(now, reason)
         self.epoch += 1
         change = self._change(NodeRole.MASTER, reason, now)
-        self._refreshes = {
-            name: now + router.lease / REFRESHES_PER_LEASE
-            for name, router in self.settings.items()
-            if router.lease is not None
-        }
+        self._renewal = None if self._leased is None else now + self._leased[0] / REFRESHES_PER_LEASE
         vips = [TakeVip(name) for name in self.routers]
         return [*vips, *advertisements, *self.announce(now), change]
 
@@ -163,11 +166,11 @@ class Mastership:
     def on_timer(self, now: float) -> list[Effect]:
         """Leases first: a late advertisement costs less than a lapsed lease."""
         effects: list[Effect] = []
-        for name, at in self._refreshes.items():
-            if at <= now:
-                period = (self.settings[name].lease or 0.0) / REFRESHES_PER_LEASE
-                self._refreshes[name] = max(at + period, now + period / 2)
-                effects.append(RefreshLease(name))
+        if self._renewal is not None and self._renewal <= now and self._leased is not None:
+            lease, name = self._leased
+            period = lease / REFRESHES_PER_LEASE
+            self._renewal = max(self._renewal + period, now + period / 2)
+            effects.append(RefreshLease(name))
         if self._announcements and self._announcements[0] <= now:
             self._announcements = [at for at in self._announcements if at > now]
             effects += [Announce(name) for name in self.routers]
@@ -178,7 +181,7 @@ class Mastership:
 
     def _drop(self) -> list[Effect]:
         """The VIPs go, if they are here."""
-        self._refreshes = {}
+        self._renewal = None
         self._announcements = []
         self._refresh_at = None
         return [ReleaseVip(name) for name in self.routers] if self.owns_vip else []

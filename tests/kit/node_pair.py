@@ -52,10 +52,11 @@ class FakeKernel:
         self.until.pop(router, None)
 
     def refresh(self, router: str, now: float) -> bool:
-        """Renew the lease, unless it has lapsed."""
+        """Renew all leases in one transaction, unless that of this router has lapsed."""
         if self.until.get(router, 0.0) <= now:
             return False
-        self.take(router, now)
+        for held in self.until:
+            self.take(held, now)
         return True
 
     def owns(self, router: str, now: float) -> bool:

@@ -51,6 +51,13 @@ def test_the_lease_is_refreshed_every_third_of_it_whatever_the_advertisement_int
     assert all(0.029 < b - a < 0.031 for a, b in itertools.pairwise(at))
 
 
+def test_one_renewal_serves_the_leases_of_all_virtual_routers() -> None:
+    lan = running(interval=0.1, lease=0.09, routers=3)
+    at = [t for t, effect in lan.a.effects if isinstance(effect, RefreshLease)]
+    assert all(0.029 < b - a < 0.031 for a, b in itertools.pairwise(at))
+    assert all(lan.a.kernel.owns(name, lan.now) for name in lan.a.node.routers)
+
+
 def test_a_planned_switchover_leaves_no_gap_and_the_old_master_lets_go_within_5_ms() -> None:
     lan = running(preempt=True)
     began = lan.now
