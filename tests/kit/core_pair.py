@@ -13,7 +13,9 @@ PORT = 5060
 class Pair:
     """Core a is master and has the VIP, core b is its standby; phones on the client host."""
 
-    def __init__(self, lan: Lan, folder: Path, more: str = "") -> None:
+    def __init__(
+        self, lan: Lan, folder: Path, more: str = "", users: tuple[str, ...] = ("alice", "bob")
+    ) -> None:
         self.lan = lan
         links = {name: f"{address(name, 'sync')}:5070" for name in ("a", "b")}
         self.a, self.b = (
@@ -30,7 +32,8 @@ class Pair:
             for name, other in ("ab", "ba")
         )
         with lan.hosts["client"].entered():
-            self.phones = LivePhones((VIP, PORT), "alice", "bob", local=address("client"))
+            self.phones = LivePhones((VIP, PORT), *users, local=address("client"))
+        self._users = users
 
     def __enter__(self) -> Self:
         self.a.start()
@@ -38,7 +41,7 @@ class Pair:
         self.ip("a", "addr", "add", f"{VIP}/32", "dev", "eth0")
         self.a.role("MASTER", 1)
         wait_for(self.in_sync, "the standby is in sync", self.b.log)
-        self.phones.register("alice", "bob")
+        self.phones.register(*self._users)
         return self
 
     def __exit__(self, *exc: object) -> None:
