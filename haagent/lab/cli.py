@@ -182,6 +182,30 @@ def campaign(
 
 
 @app.command()
+def upgrade(
+    old: Annotated[
+        Path,
+        typer.Option("--from", help="Source tree, virtual environment or interpreter of the old version."),
+    ],
+    strategy: StrategyOption = Strategy.ON_MASTER,
+    transport: Annotated[Transport, typer.Option("--transport", help="Of the phones.")] = Transport.UDP,
+    json_file: JsonOption = None,
+    logs: LogsOption = None,
+) -> None:
+    """Upgrade a pair from an older version to this one while calls go on: standby, switchover, the other."""
+
+    def play() -> Any:
+        from haagent.lab.upgrade import Software, run
+
+        return run(Software.at(old), strategy=strategy.value, transport=transport.value, logs=logs)
+
+    result = _on_stage(play)
+    _write(json_file, {"lost_anything": bool(result.bad()), "steps": result.steps, "users": result.users})
+    out.print(report.upgrade(result.steps, result.users, result.bad()))
+    raise typer.Exit(LOST if result.bad() else 0)
+
+
+@app.command()
 def up(
     strategy: StrategyOption = Strategy.ON_MASTER,
     advert: AdvertOption = "100ms",  # type: ignore[assignment] # the parser makes it seconds

@@ -66,8 +66,7 @@ listen = "{own}:5070"
 peers = ["{other}:5070"]
 key_file = "{shared}/replication.key"
 semi_sync = "on"
-[cdr]
-path = "{folder}/cdr.jsonl"
+{cdr}
 """
 
 
@@ -83,6 +82,8 @@ class Settings:
     """Seconds between two hellos on the second path; 0: none."""
     allow_peer_only: bool = False
     """Advertisements of anybody else are discarded."""
+    records: bool = True
+    """Call detail records; older versions know nothing of them."""
 
 
 class Node:
@@ -96,6 +97,7 @@ class Node:
         self.core = ControlClient(folder / "core" / "control.sock", timeout=3)
         self.wrapper: tuple[str, ...] = ()
         """A command that runs the daemons, say `faketime`."""
+        self.python = sys.executable
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self) -> None:
@@ -106,7 +108,7 @@ class Node:
                 continue
             config = self._folder / f"{package}.toml"
             with (self._folder / f"{package}.log").open("ab") as log:
-                argv = [*self.wrapper, sys.executable, "-m", package, "run", str(config)]
+                argv = [*self.wrapper, self.python, "-m", package, "run", str(config)]
                 self._processes[name] = self._lan.hosts[self.name].spawn(argv, stdout=log, stderr=log)
 
     @property
@@ -148,6 +150,11 @@ class Node:
         """What the agent says its role is."""
         status = self.agent_status()
         return None if status is None else status["role"]
+
+    def leads(self) -> bool:
+        """Whether its core says that it is MASTER."""
+        status = self.core_status()
+        return status is not None and status["role"] == "MASTER"
 
     def core_pids(self) -> list[int]:
         """The SIP core's processes."""
@@ -276,6 +283,7 @@ def write_configs(folder: Path, settings: Settings) -> None:
             "own": address(name, "sync"), "other": address(other, "sync"), "priority": PRIORITY[name],
             "advert": settings.advert * 1000, "strategy": settings.strategy, "vips": _toml(settings.vips),
             "hello": f"{settings.hello * 1000:g}ms" if settings.hello else "off",
+            "cdr": f'[cdr]\npath = "{own}/cdr.jsonl"' if settings.records else "",
             "allow": f'allow = ["{address(other)}"]' if settings.allow_peer_only else "",
         }  # fmt: skip
         (own / "haagent.toml").write_text(AGENT_CONFIG.format(**values))

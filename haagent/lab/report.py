@@ -1,12 +1,13 @@
 """Sans-IO: what the laboratory shows at the end: timeline and tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from haagent.lab.outcome import Outcome
+from haagent.lab.plan import Line
 from haagent.lab.tally import Tally, at_most, spread
 
 MOST_FINDINGS = 20
@@ -42,6 +43,29 @@ def campaign(tally: Tally) -> Group:
         parts.append(Text(f"and {len(bad_ones) - MOST_FINDINGS} more, in the report", "red"))
     style = "bold red" if bad_ones else "bold green"
     return Group(*parts, Text("Something was lost." if bad_ones else "Nothing was lost.", style=style))
+
+
+def upgrade(steps: Sequence[Line], users: Line, bad: Sequence[str]) -> Group:
+    """The end of `haagent lab upgrade`."""
+    table = Table(title="A live pair, upgraded", title_justify="left")
+    for name in ("step", "took", "wire", "calls up", "unknown", "VIP gap", "SIP gap"):
+        table.add_column(name)
+    for step in steps:
+        unknown = step.get("unknown_calls", [])
+        assert isinstance(unknown, list)
+        shown = [_ms(step["icmp_gap_ms"]), _ms(step["sip_gap_ms"])]
+        known = (str(step["wire"]), str(step.get("calls_up", "-")), _alarm(len(unknown)))
+        table.add_row(str(step["step"]), f"{step['seconds']} s", *known, *shown)
+    lost = users["lost"]
+    assert isinstance(lost, dict)
+    counts = f"{users['calls']} calls, {len(lost)} lost; {users['registers']} registrations"
+    verdict = "Something was lost." if bad else "Nothing was lost."
+    findings = [Text(text, "red") for text in bad[:MOST_FINDINGS]]
+    return Group(table, Text(counts), *findings, Text(verdict, style="bold red" if bad else "bold green"))
+
+
+def _ms(value: object) -> str:
+    return _gap(value if isinstance(value, float) else None)
 
 
 def _calls(tally: Tally) -> Table:

@@ -5,7 +5,6 @@ import errno
 import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from sipcore.transport.admission import Admission, Batch
 from sipcore.transport.layer import Hop, may_answer
@@ -17,7 +16,14 @@ BATCH = 64  # datagrams per wake-up, so that nothing else starves
 BUFFER = 4 * 1024 * 1024
 MAX_DATAGRAM = 65535
 _FIRST_OF_SIP = b"\x0e"  # below it: nothing, STUN (RFC 5389 section 6: two zero bits), line ends
-_LATER = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ECONNREFUSED})  # a retransmission may get through
+_LATER = frozenset(  # a retransmission may get through, from here or from the next master
+    {errno.EAGAIN, errno.ENOBUFS, errno.ECONNREFUSED, errno.EPERM, errno.ENETDOWN, errno.EADDRNOTAVAIL}
+)
+# Either there is no way to the receiver, or our cable has been pulled. Whoever is MASTER after DOUBT seconds
+# still has the cable: only then has the transaction failed, and may the standby be told of its end.
+_NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH})
+DOUBT = 0.5
+MAX_DOUBTFUL = 1000
 
 
 class UdpListener:
@@ -42,6 +48,8 @@ class UdpListener:
         self.send_errors = 0
         self.receive_errors = 0
         self.keepalives = 0
+        self._doubtful = 0
+        self._started = False
         self._on_batch = on_batch
         self._admission = admission
         self._on_unsent = on_unsent
@@ -56,6 +64,7 @@ class UdpListener:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to read on this loop."""
         self._loop = loop
+        self._started = True
         loop.add_reader(self._socket.fileno(), self._on_readable)
 
     def send(self, data: bytes, hop: Hop) -> None:
@@ -68,12 +77,14 @@ class UdpListener:
         except OSError as error:
             if error.errno in _LATER:
                 self.send_errors += 1
-            else:  # no way there, too long
+            elif error.errno in _NO_WAY:
+                self._doubt(data, hop)
+            else:  # too long
                 self._unsent(data, hop)
 
     def close(self) -> None:
         """Stop reading and close the socket."""
-        with suppress(AttributeError):
+        if self._started:
             self._loop.remove_reader(self._socket.fileno())
         if self._rest is not None:
             self._rest.cancel()
@@ -139,6 +150,17 @@ class UdpListener:
         if answer is not None:
             self.send(answer, hop)
         return False
+
+    def _doubt(self, data: bytes, hop: Hop) -> None:
+        self.send_errors += 1
+        if self._started and self._doubtful < MAX_DOUBTFUL:
+            self._doubtful += 1
+            self._loop.call_later(DOUBT, self._after_doubt, data, hop)
+
+    def _after_doubt(self, data: bytes, hop: Hop) -> None:
+        self._doubtful -= 1
+        if self.is_master and self._on_unsent is not None:
+            self._on_unsent(data, hop)
 
     def _unsent(self, data: bytes, hop: Hop) -> None:
         self.send_errors += 1
