@@ -1,11 +1,16 @@
 """Sans-IO: notify lines of keepalived.conf -> [[hook]] and [hooks] of haagent.toml."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from haagent.keepalived import toml
 from haagent.keepalived.command import command_of
+from haagent.keepalived.groups import members
 from haagent.keepalived.notes import Note
 from haagent.keepalived.parse import Statement, inside
+
+MAX_NAME = 64
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]")
 
 STATES = {
     "notify": (),
@@ -26,23 +31,32 @@ def hook_tables(
     defs = [one for top in tree if top.keyword == "global_defs" for one in inside(top)]
     tables = list(_stream(defs, notes))
     default = next((one.value for one in defs if one.keyword == "script_user"), "")
-    for name, block in routers:
+    whole: list[tuple[str, Statement, dict[str, toml.Value]]] = [
+        (name, block, {"routers": [name]}) for name, block in routers
+    ]
+    groups = [top for top in tree if top.keyword == "vrrp_sync_group"]
+    for group in groups:
+        inside_it = [name for name, block in routers if block.value in members(group)]
+        whole.append((group.value, group, {"of": "group", "routers": inside_it}))
+        if any(one.keyword == "notify" for one in inside(group)):
+            said = "GROUP is told with the name of the node, or of its [[group]] if it has one"
+            notes.append(Note(group.place, f"vrrp_sync_group {group.value}: notify: {said}"))
+    taken: set[str] = set()
+    for name, block, whom in whole:
         for one in inside(block):
             if one.keyword in STATES:
                 notes += _user_note(one, default)
-                tables.append(_hook(one, f"{name}-{one.keyword}"[:64], default, {"routers": [name]}))
-    for group in tree:
-        if group.keyword != "vrrp_sync_group":
-            continue
-        lines = [one for one in inside(group) if one.keyword in STATES]
-        for number, one in enumerate(lines, 1):
-            notes += _user_note(one, default)
-            name = f"group-{one.keyword}" if number == 1 else f"group-{one.keyword}-{number}"
-            tables.append(_hook(one, name, default, {"of": "group"}))
-        if any(one.keyword == "notify" for one in lines):
-            said = f"GROUP is told with the name of the node, not {group.value!r}"
-            notes.append(Note(group.place, f"vrrp_sync_group {group.value}: notify: {said}"))
+                tables.append(_hook(one, _free(f"{name}-{one.keyword}", taken), default, whom))
     return tables, notes
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    """A name for a hook that no other one has."""
+    plain = _NOT_IN_A_NAME.sub("-", wanted)[:MAX_NAME]
+    names = (plain, *(f"{plain[: MAX_NAME - 4]}-{number}" for number in range(2, 1000)))
+    name = next(name for name in names if name not in taken)
+    taken.add(name)
+    return name
 
 
 def _user_note(one: Statement, default: str) -> list[Note]:

@@ -329,5 +329,12 @@ def test_a_sync_group_s_notify_is_a_hook_of_the_group() -> None:
     converted = done(TWO)
     (hook,) = load(converted.text).hook
     assert (hook.of, hook.command) == ("group", ("/etc/keepalived/notify.sh",))
-    assert "GROUP is told with the name of the node, not 'BOTH'" in said(converted, line_of(TWO, "BOTH"))
+    assert hook.routers == ("OUT", "IN")
+    assert "GROUP is told with the name of the node" in said(converted, line_of(TWO, "BOTH"))
     assert "runs as nobody" in said(converted, line_of(TWO, "notify /etc"))
+
+
+def test_two_notify_lines_of_one_instance_are_two_hooks() -> None:
+    text = HOOKS.replace("notify_deleted /usr", "notify_master /usr")
+    names = [hook.name for hook in load(done(text).text).hook]
+    assert names == ["VI_SIP-notify_master", "VI_SIP-notify", "VI_SIP-notify_stop", "VI_SIP-notify_master-2"]
