@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import Coroutine
 from dataclasses import replace
@@ -13,13 +12,12 @@ from typing import Any
 import structlog
 from tenacity import AsyncRetrying, retry_if_result, wait_exponential
 
-from haagent import host, logs, service, virtual_mac
-from haagent.config import load
-from haagent.config.group import OWN
+from haagent import logs, service
 from haagent.control import api
-from haagent.control.status import view
-from haagent.errors import ConfigError, HaagentError
-from haagent.groups import Groups, end_with_parent
+from haagent.control.planned import PlannedSwitchover
+from haagent.control.status import priorities, view
+from haagent.errors import HaagentError
+from haagent.groups import Groups
 from haagent.guard_process import GuardProcess, death
 from haagent.health.runner import HealthChecks
 from haagent.health.weights import Finding
@@ -30,7 +28,7 @@ from haagent.pipe import Core, Order, Report, RoleChange
 from haagent.record import History
 from haagent.reload import Renewal, read_renewal
 from haagent.rescue import Rescue
-from haagent.startup import Prepared, prepare
+from haagent.startup import Prepared
 from haagent.telemetry.changes import core_change, peer_change
 from haagent.telemetry.events import Event
 from haagent.witness.link import open_witness
@@ -39,7 +37,6 @@ from netrules import RulesError
 
 log = structlog.get_logger()
 
-WRONG = 2  # config or host
 STOP_SECONDS = 5.0
 TELL_SECONDS = 1.0
 CORE_FIRST_SECONDS = 0.25
@@ -47,31 +44,6 @@ FIRST_WORD_SECONDS = 0.5
 HOOKS_SECONDS = 3.0  # that they have at the stop
 RESTART = wait_exponential(multiplier=0.02, max=5.0)
 NO_CORE = {"ready": False, "synced": False, "role": None, "epoch": None, "pid": None}
-
-
-def main(path: Path, group: str = OWN) -> int:
-    """Run the agent of the node, or of one of its groups, until SIGTERM; the exit code."""
-    if group != OWN:
-        end_with_parent()
-        structlog.contextvars.bind_contextvars(group=group)
-    try:
-        prepared = prepare(path, load(path.read_text(encoding="utf-8")), group)
-    except (HaagentError, RulesError, OSError, UnicodeDecodeError) as error:
-        return _wrong(path, error)
-    try:
-        return asyncio.run(Control(prepared).run())
-    except HaagentError as error:
-        return _wrong(path, error)
-    finally:
-        host.remove_leftovers(prepared.others)
-        virtual_mac.remove_all(group)
-        prepared.rules.remove()
-
-
-def _wrong(path: Path, error: Exception) -> int:
-    place = f"{path}: " if isinstance(error, ConfigError | UnicodeDecodeError) else ""
-    sys.stderr.write(f"haagent: {place}{error}\n")
-    return WRONG
 
 
 class Control:
@@ -100,6 +72,7 @@ class Control:
         self._checks = HealthChecks(prepared.config, self._on_findings)
         self._watchdog = prepared.watchdog
         self._witness = open_witness(prepared.config, self._on_witness)
+        self._planned = PlannedSwitchover(prepared.state, order=self._hand_over, note=self._note)
         core = prepared.config.core
         self._core: CoreAdapter | None = None
         if core is not None:
@@ -124,6 +97,7 @@ class Control:
             servers.append(await api.serve_tcp(self, listen.host, listen.port))
         work = [self._history.run(), self._checks.run(), self._rules.keep(self._tell_repair)]
         work += [self._groups.run(), service.sign_of_life(lambda: self._reported), self._witness.run()]
+        work.append(self._planned.run())
         if self._core is not None:
             work.append(self._core.run())
         if self._watchdog is not None:
@@ -162,6 +136,7 @@ class Control:
             **state,
             "checks": self._checks.status(),
             "hooks": self._hooks.status(),
+            "planned": self._planned.status(),
             "groups": self._groups.status(),
             "witness": self._witness.status(),
             "since": self._history.since,
@@ -182,6 +157,17 @@ class Control:
             return "the guard does not run now"
         return await self._guard.order(Order(name, force, by, seconds))
 
+    def plan(self, at: float | None, by: str) -> str | None:
+        """Plan a switchover, or (None) call it off."""
+        return self._planned.plan(at, by)
+
+    async def _hand_over(self, by: str) -> str | None:
+        return await self.command("switchover", force=False, by=by)
+
+    def _note(self, text: str) -> None:
+        if self._report is not None:
+            self._history.note(self._report, text)
+
     async def reload(self, by: str) -> tuple[list[str], str | None]:
         """Take over the changed file: the keys that differ, and the reason when nothing is taken."""
         service.reloading()
@@ -197,8 +183,8 @@ class Control:
             return [], refusal
         log.info(Event.RELOADED, by=by, changed=renewal.changed)
         self._groups.reload()
-        if renewal.changed and self._report is not None:
-            self._history.note(self._report, f"reloaded by {by}: {', '.join(renewal.changed)}")
+        if renewal.changed:
+            self._note(f"reloaded by {by}: {', '.join(renewal.changed)}")
         return renewal.changed, None
 
     async def _renew(self, renewal: Renewal) -> str | None:
@@ -240,14 +226,9 @@ class Control:
         self._checks.on_role(change.role)
         self._epoch = max(self._epoch, change.epoch)
         self._history.add(change)
-        self._hooks.on_role(change, self._setup.group or self._config.node, self._priorities())
+        group = self._setup.group or self._config.node
+        self._hooks.on_role(change, group, priorities(self._config, self._report))
         service.notify(f"STATUS={change.role}, epoch {change.epoch}: {change.reason}")
-
-    def _priorities(self) -> dict[str, int]:
-        """The effective priority of each virtual router, as far as the guard has told it."""
-        reports = self._report.routers if self._report else []
-        told = {router.name: router.effective_priority for router in reports}
-        return {router.name: told.get(router.name, router.priority) for router in self._config.virtual_router}
 
     async def _core_settled(self) -> None:
         """Hooks wait for this: the SIP core learns of a takeover first."""

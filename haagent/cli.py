@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -28,6 +29,7 @@ from haagent.control.client import DEFAULT_SOCKET, AgentUnreachableError, Contro
 from haagent.doctor.cli import doctor
 from haagent.errors import ConfigError
 from haagent.keepalived.cli import convert
+from haagent.schedule import parse_when
 from haagent.systemd.cli import systemd
 
 REFUSED = 1
@@ -78,7 +80,7 @@ def run(
     group: Annotated[str, typer.Option("--group", help="Run the agent of this [[group]] alone.")] = "",
 ) -> None:
     """Run the agent in the foreground until SIGTERM."""
-    from haagent.agent import main as run_agent  # scapy and pyroute2 are loaded only here
+    from haagent.daemon import main as run_agent  # scapy and pyroute2 are loaded only here
 
     raise typer.Exit(run_agent(config, group))
 
@@ -113,9 +115,14 @@ def switchover(
     wait: Annotated[
         float, typer.Option("--wait", help="Seconds to wait until it is done; 0: not at all.")
     ] = 0,
+    at: Annotated[str, typer.Option("--at", help='Not now: "03:00", or "2026-11-28T03:00".')] = "",
+    cancel: Annotated[bool, typer.Option("--cancel", help="Call off the one that is planned.")] = False,
 ) -> None:
     """Hand the role to the peer in a planned way: it takes over first, then this node lets go."""
     client = _client(socket, config, group)
+    if at or cancel:
+        _plan(client, at)
+        return
     _ask(lambda: client.post("/v1/switchover"))
     out.print("switchover asked for")
     if wait:
@@ -288,6 +295,20 @@ def _watch_json(place: Path, state: Any) -> None:
             state = _state(place)
     with suppress(BrokenPipeError):
         sys.stdout.close()  # what Python would say of it at its end has no reader either
+
+
+def _plan(client: ControlClient, at: str) -> None:
+    """No time: none any more."""
+    if not at:
+        _ask(lambda: client.post("/v1/switchover", {"cancel": True}))
+        out.print("the planned switchover is called off")
+        return
+    try:
+        when = parse_when(at, datetime.now().astimezone())
+    except ValueError as error:
+        _fail(f"--at: {error}", WRONG_USAGE)
+    _ask(lambda: client.post("/v1/switchover", {"at": when.timestamp()}))
+    out.print(f"a switchover is planned for {when:%Y-%m-%d %H:%M:%S %Z}")
 
 
 def _wait(client: ControlClient, done: Callable[[Any], bool], seconds: float, complaint: str) -> None:

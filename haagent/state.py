@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from haagent.schedule import Planned
+
 MAX_LINES = 10_000
 KEPT_RECORDS = 2_500
 
@@ -22,6 +24,7 @@ class StateDirectory:
         path.mkdir(parents=True, exist_ok=True)
         self._epoch = path / "epoch"
         self._pause = path / "pause"
+        self._planned = path / "planned"
         self._history = path / "history.jsonl"
         self._lines = 0
         self._torn = False  # the last line is not whole: the next one begins on a line of its own
@@ -52,6 +55,20 @@ class StateDirectory:
             replace(self._pause, msgspec.json.encode(_Pause(by, until)))
         else:
             self._pause.unlink(missing_ok=True)
+
+    def planned(self) -> Planned | None:
+        """The switchover that is planned."""
+        try:
+            return msgspec.json.decode(self._planned.read_bytes(), type=Planned)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+
+    def store_planned(self, planned: Planned | None) -> None:
+        """Survives the agent; None: nothing is planned."""
+        if planned is not None:
+            replace(self._planned, msgspec.json.encode(planned))
+        else:
+            self._planned.unlink(missing_ok=True)
 
     def history(self, last: int) -> list[dict[str, Any]]:
         """The newest records, oldest first."""

@@ -78,6 +78,8 @@ def _node(state: Json) -> Table:
         left = "until resumed" if pause["left"] is None else f"{pause['left']:.0f} s left"
         text = escape(f"by {pause['by']}, {left}")
         table.add_row("[bold yellow]paused[/]", f"takes over only when asked to: {text}")
+    if isinstance(planned := state.get("planned"), dict):
+        table.add_row("planned", escape(f"a switchover at {planned['at']}, by {planned['by']}"))
     table.add_row("peer", _fields(state["peer"], ("connected", "role", "epoch", "ready", "rtt_ms")))
     table.add_row(
         "SIP core", _fields(state["core"], ("connected", "pid", "role", "epoch", "ready", "synced"))

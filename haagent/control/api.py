@@ -21,6 +21,9 @@ class Agent(Observed, Protocol):
     def explain(self) -> Status:
         """Why the node has the role that it has."""
 
+    def plan(self, at: float | None, by: str) -> str | None:
+        """Plan a switchover, or (None) call it off; the reason when that is refused."""
+
     async def reload(self, by: str) -> tuple[list[str], str | None]:
         """Take over the changed file: the keys that differ, and the reason when nothing is taken."""
 
@@ -64,10 +67,12 @@ def _bind(path: Path) -> socket.socket:
 
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True):
-    """What a command may say; `seconds`: how long a pause lasts."""
+    """What a command may say; `seconds`: how long a pause lasts; `at`: of a switchover, seconds UTC."""
 
     force: bool = False
     seconds: Annotated[float, msgspec.Meta(gt=0, le=MAX_PAUSE)] | None = None
+    at: float | None = None
+    cancel: bool = False
 
 
 class _Commands:
@@ -106,7 +111,10 @@ class _Commands:
             return as_json({"error": f"body: {error}"}, 400)
         name = request.path.rpartition("/")[2]
         who = _who(request)
-        refusal = await self._agent.command(name, force=body.force, by=who, seconds=body.seconds)
+        if name == "switchover" and (body.cancel or body.at is not None):
+            refusal = self._agent.plan(None if body.cancel else body.at, who)
+        else:
+            refusal = await self._agent.command(name, force=body.force, by=who, seconds=body.seconds)
         return as_json(self._agent.status()) if refusal is None else as_json({"error": refusal}, 409)
 
 

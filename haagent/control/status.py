@@ -30,6 +30,12 @@ def view(
     }
 
 
+def priorities(config: AgentConfig, report: Report | None) -> dict[str, int]:
+    """The effective priority of each virtual router, as far as the guard has told it."""
+    told = {router.name: router.effective_priority for router in report.routers} if report else {}
+    return {router.name: told.get(router.name, router.priority) for router in config.virtual_router}
+
+
 def _router(config: VirtualRouterConfig, report: RouterReport | None) -> dict[str, object]:
     return {
         "name": config.name,

@@ -14,6 +14,8 @@ class Event(StrEnum):
     CORE_TOLD = "core_told"
     PAUSED = "paused"
     RESUMED = "resumed"
+    SWITCHOVER_PLANNED = "switchover_planned"
+    SWITCHOVER_MISSED = "switchover_missed"
     # what the role depends on
     CHECK_CHANGED = "check_changed"
     PEER_CHANGED = "peer_changed"

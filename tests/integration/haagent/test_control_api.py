@@ -51,6 +51,9 @@ class StatusOnly:
         self.orders.append((name, force, by))
         return None if force else "this node is BACKUP"
 
+    def plan(self, at: float | None, by: str) -> str | None:
+        return "no switchover is planned" if at is None else None
+
     async def reload(self, by: str) -> tuple[list[str], str | None]:
         return ["log.level"], None
 
@@ -207,7 +210,7 @@ def test_death_of_the_core_is_seen_and_the_next_one_is_told_the_role(tmp_path: P
     async def story(core: Core) -> None:
         first = await core.start()
         core.link.tell(Told("MASTER", 5, "no master advertises"))
-        await until(lambda: bool(core.told) and core.states[-1].pid == first.pid)
+        await until(lambda: bool(core.told and core.states) and core.states[-1].pid == first.pid)
         killed = time.monotonic()
         first.send_signal(signal.SIGKILL)
         await until(lambda: bool(core.gone))
