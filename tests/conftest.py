@@ -8,7 +8,14 @@ import pytest
 PEERS = ("keepalived", "sipp", "tshark", "kamailio", "baresip", "named", "nsupdate")
 SYSTEMD = ("systemd-analyze", "systemd-sysusers", "systemd-tmpfiles")
 MACHINES = ("systemd-nspawn", "mmdebstrap", "unshare", "nsenter")
-NEEDS = {"interop": PEERS, "root": (), "lab": (), "systemd": SYSTEMD, "machines": MACHINES}
+NEEDS = {
+    "interop": PEERS,
+    "root": (),
+    "lab": (),
+    "systemd": SYSTEMD,
+    "machines": MACHINES,
+    "vagrant": ("vagrant",),
+}
 
 
 def missing(item: pytest.Item) -> str | None:

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes a Vagrant box for libvirt from a root file system with a kernel: make-box.sh ROOT.tar OUT.box; needs root,
-# a loop device, extlinux, syslinux-common, fdisk and qemu-utils.
+# Makes a Vagrant box for libvirt from a root file system with a kernel: make-box.sh ROOT.tar OUT.box [WHEELS]; needs
+# root, a loop device, extlinux, syslinux-common, fdisk and qemu-utils. From WHEELS it takes the dependencies and puts
+# them where the provisioning looks for them: an emulated machine takes minutes to install them.
 set -eu
 tar=$1 out=$2
 work=$(mktemp -d "$(dirname "$out")/box.XXXXXX")
@@ -31,6 +32,16 @@ install -m 600 "$(find /usr/share/rubygems-integration /opt/vagrant -name vagran
 chroot "$root" chown -R vagrant: /home/vagrant/.ssh
 echo 'UseDNS no' >"$root/etc/ssh/sshd_config.d/vagrant.conf"
 chroot "$root" systemctl -q mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer
+
+if [ -n "${3:-}" ]; then
+    mkdir "$root/wheels"
+    cp "$3"/*.whl "$root/wheels"
+    cp "$(dirname "$0")/../requirements.lock" "$root/wheels"
+    chroot "$root" python3 -m venv /opt/haagent
+    chroot "$root" /opt/haagent/bin/pip -q --disable-pip-version-check install --no-index --find-links /wheels \
+        -r /wheels/requirements.lock
+    rm -r "$root/wheels"
+fi
 
 kernel=$(basename "$root"/boot/vmlinuz-*) initrd=$(basename "$root"/boot/initrd.img-*)
 cat >"$root/boot/extlinux.conf" <<EOF

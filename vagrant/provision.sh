@@ -5,7 +5,7 @@
 #                                 10.88.0.0/24 (the LAN, with the VIP 10.88.0.100) and 10.89.0.0/24 (the second path)
 #   provision.sh client           the programs alone: `sipcore phone` calls from here
 #
-# ADVERT and LEASE: advertisement interval and lease; machines without hardware support are too slow for the defaults.
+# ADVERT, LEASE and WATCHDOG (the services' WatchdogSec=): machines without hardware support are too slow for the defaults.
 set -eu
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 name=$1
@@ -106,6 +106,12 @@ key_file = "/etc/sipcore/replication.key"
 EOF
 haagent check /etc/haagent/haagent.toml >/dev/null
 sipcore check /etc/sipcore/sipcore.toml >/dev/null
+for service in haagent sipcore; do
+    [ -n "${WATCHDOG:-}" ] || break
+    mkdir -p /etc/systemd/system/$service.service.d
+    printf '[Service]\nWatchdogSec=%s\nTimeoutStartSec=300s\n' "$WATCHDOG" >/etc/systemd/system/$service.service.d/pace.conf
+    systemctl daemon-reload
+done
 systemctl enable -q sipcore haagent
 systemctl restart sipcore haagent
 echo "provisioned: $name on $interface, priority $priority"

@@ -4,6 +4,7 @@ Needs root. What it makes lies in build/machines; the box is kept for the next t
 """
 
 import argparse
+import hashlib
 import os
 import random
 import shutil
@@ -34,7 +35,8 @@ KERNEL = (  # more of Debian than a machine without a kernel of its own needs
     " openssh-server sudo rsync"
 )
 WORK = CHECKOUT / "build/machines"
-BOX = WORK / "debian12.box"
+LOCK = hashlib.sha256((CHECKOUT / "requirements.lock").read_bytes()).hexdigest()[:12]
+BOX = WORK / f"debian12-{LOCK}.box"  # with the dependencies in it
 USERS = tuple(
     (name, password)
     for name, _, password in (line.partition(":") for line in (SCRIPTS / "users").read_text().split())
@@ -86,7 +88,7 @@ def _play(steps: Steps, driver: str, calls: int) -> dict[str, list[str]]:
         if not root.exists():
             run([str(SCRIPTS / "make-root.sh"), str(root), *KERNEL.split()], 900)
             steps.done("root file system")
-        run([str(SCRIPTS / "make-box.sh"), str(root), str(BOX)], 600)
+        run([str(SCRIPTS / "make-box.sh"), str(root), str(BOX), str(CHECKOUT / "build/wheels")], 600)
         steps.done("box")
     home = WORK / "vagrant"
     for old in (home, WORK / "libvirt"):  # of a run that was cut off
