@@ -31,6 +31,7 @@ from haagent.rescue import Rescue
 from haagent.startup import Prepared
 from haagent.telemetry.changes import core_change, peer_change
 from haagent.telemetry.events import Event
+from haagent.vip.owners import OwnerWatch
 from haagent.witness.link import open_witness
 from haagent.witness.said import Said
 from netrules import RulesError
@@ -62,6 +63,7 @@ class Control:
         self._tasks: set[asyncio.Task[object]] = set()
         self.observer = prepared.observer
         self._rescue = Rescue(prepared.setup, flip=prepared.rules.flip)
+        self._owners = OwnerWatch(prepared.setup.routers)
         self._guard: GuardProcess | None = None
         self._report: Report | None = None
         self._reported = 0.0
@@ -98,6 +100,7 @@ class Control:
         work = [self._history.run(), self._checks.run(), self._rules.keep(self._tell_repair)]
         work += [self._groups.run(), service.sign_of_life(lambda: self._reported), self._witness.run()]
         work.append(self._planned.run())
+        work.append(self._owners.run())
         if self._core is not None:
             work.append(self._core.run())
         if self._watchdog is not None:
@@ -139,6 +142,7 @@ class Control:
             "planned": self._planned.status(),
             "groups": self._groups.status(),
             "witness": self._witness.status(),
+            "two_owners": self._owners.others,
             "since": self._history.since,
             "pid": os.getpid(),
         }
@@ -197,6 +201,7 @@ class Control:
         if refusal is None:
             self._config, self._setup = renewal.config, renewal.setup
             self._rules.renew(renewal.setup)
+            self._owners.routers = renewal.setup.routers
             self._rescue = Rescue(renewal.setup, flip=self._rules.flip)
             self._checks.renew(renewal.config)
             await self._hooks.renew(renewal.config, fresh)
@@ -210,6 +215,7 @@ class Control:
             service.notify("READY=1")
         before, self._report = self._report, report
         self._reported = time.monotonic()
+        self._owners.on_report(report)
         if self._watchdog is not None:
             renews = all(router.lease_renews for router in report.routers)
             self._watchdog.feeding.on_report(lease_renews=renews, now=self._reported)

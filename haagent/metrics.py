@@ -40,6 +40,8 @@ class _StatusCollector(Collector):
         )
         yield from self._pause()
         yield from self._peer()
+        others = float(len(self._status.get("two_owners", ())))
+        yield GaugeMetricFamily("haagent_two_owners", "VIPs that another host answers for, too.", others)
         yield from self._witness()
         yield from self._core()
         yield from self._routers()

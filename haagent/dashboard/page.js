@@ -173,6 +173,7 @@ function say(state, peer, up) {
   const none = up && state.role !== "MASTER" && peer.role !== "MASTER";
   const text = !state.guard_pid ? "The guard does not run: this node cannot take over."
     : both ? "Both nodes say that they are master." : none ? "No node is master."
+    : Object.keys(state.two_owners ?? {}).length ? `Another host answers for ${Object.keys(state.two_owners).join(", ")}, too.`
     : state.role === "FAULT" ? `This node is in FAULT: ${state.reason}` : "";
   byId("banner").textContent = text;
   byId("banner").hidden = text === "";

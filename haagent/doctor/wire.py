@@ -1,28 +1,25 @@
 """IO shell: one interface while the doctor listens to it: advertisements, ARP and NDP answers, own probes.
 
 A probe of protocol 112 with a TTL of 0 never leaves the host (the kernel only loops it back), but passes the
-output and input chains of the firewall. ARP and NDP probes are those of duplicate address detection (RFC 5227
-section 2.1.1, RFC 4862 section 5.4.2): they have no sender address, so that nobody learns anything from them.
+output and input chains of the firewall.
 """
 
-import ipaddress
 import os
 import socket
 import struct
 from collections.abc import Iterable
 
 from haagent.doctor.heard import HeardAdvertisement, read
+from haagent.vip.neighbours import Address, answered, probe
 
 GROUP = "224.0.0.18"
 PROTOCOL = 112
 MAX_HEARD = 1000
-_ETH_P_ALL, _ETH_P_ARP, _ETH_P_IPV6 = 0x0003, 0x0806, 0x86DD
+_ETH_P_ALL = 0x0003
 _SOL_PACKET, _QDISC_BYPASS, _ADD_MEMBERSHIP, _MULTICAST = 263, 20, 1, 0
 _PACKET_OUTGOING = 4
 _BUFFER = 1 << 20
 _MARK = b"haagent doctor "
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Wire:
@@ -70,9 +67,8 @@ class Wire:
     def ask(self, addresses: Iterable[Address]) -> None:
         """Who has them?"""
         for address in addresses:
-            frame = self._arp(address) if address.version == 4 else self._solicitation(address)
             try:
-                self._packets.send(frame)
+                self._packets.send(probe(self._mac, address))
             except OSError:
                 return
 
@@ -95,41 +91,9 @@ class Wire:
             if len(self.heard) < MAX_HEARD:
                 self.heard.append(advert)
             return
-        address = _answered(frame)
+        address = answered(frame)
         if address is not None:
             self.answers.setdefault(address, set()).add(frame[6:12].hex(":"))
-
-    def _arp(self, address: ipaddress.IPv4Address) -> bytes:
-        header = b"\xff" * 6 + self._mac + struct.pack("!HHHBBH", _ETH_P_ARP, 1, 0x0800, 6, 4, 1)
-        return header + self._mac + bytes(4) + bytes(6) + address.packed
-
-    def _solicitation(self, address: ipaddress.IPv6Address) -> bytes:
-        """RFC 4861 section 4.3, from the unspecified address to the solicited-node group."""
-        group = ipaddress.ip_address("ff02::1:ff00:0").packed[:13] + address.packed[13:]
-        body = struct.pack("!BBHI", 135, 0, 0, 0) + address.packed
-        pseudo = bytes(16) + group + struct.pack("!II", len(body), 58)
-        words = struct.unpack(f"!{len(pseudo + body) // 2}H", pseudo + body)
-        total = sum(words)
-        total = (total & 0xFFFF) + (total >> 16)
-        total = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
-        body = body[:2] + struct.pack("!H", total) + body[4:]
-        header = struct.pack("!IHBB", 0x60000000, len(body), 58, 255) + bytes(16) + group
-        ethernet = b"\x33\x33" + group[12:] + self._mac + struct.pack("!H", _ETH_P_IPV6)
-        return ethernet + header + body
-
-
-def _answered(frame: bytes) -> str | None:
-    """The address of an ARP reply or a neighbour advertisement."""
-    if frame[12:14] == b"\x08\x06" and frame[20:22] == b"\x00\x02" and len(frame) >= 32:
-        return str(ipaddress.ip_address(frame[28:32]))
-    if (
-        frame[12:14] == b"\x86\xdd"
-        and frame[20:21] == b"\x3a"
-        and frame[54:55] == b"\x88"
-        and len(frame) >= 78
-    ):
-        return str(ipaddress.ip_address(frame[62:78]))
-    return None
 
 
 def _receive(sock: socket.socket) -> tuple[bytes, tuple[str, int, int]] | None:

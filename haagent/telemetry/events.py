@@ -25,6 +25,8 @@ class Event(StrEnum):
     # an operator should look
     ALARM = "alarm"
     NOTE = "note"
+    TWO_OWNERS = "two_owners"
+    ONE_OWNER = "one_owner"
     CORE_REFUSES_ROLE = "core_refuses_role"
     CORE_NOT_TOLD = "core_not_told"
     PROBE_BROKE = "probe_broke"
