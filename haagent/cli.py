@@ -177,7 +177,9 @@ def reload(socket: SocketOption = None, config: ConfigOption = None) -> None:
     """Take over the changed config file (as SIGHUP does), without a takeover and without a gap."""
     client = _client(socket, config)
     changed = _ask(lambda: client.post("/v1/reload"))["changed"]
-    out.print(f"reloaded: {', '.join(changed)}" if changed else "nothing has changed")
+    out.print(
+        f"reloaded: {', '.join(changed)}" if changed else "reloaded: the same values; keys were read again"
+    )
 
 
 @app.command()

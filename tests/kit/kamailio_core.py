@@ -1,5 +1,6 @@
 """IO shell: Debian's Kamailio as the SIP core beside an agent: on the VIP, told its role by JSON-RPC."""
 
+import signal
 import subprocess
 from pathlib import Path
 
@@ -55,11 +56,15 @@ class KamailioCore:
         assert self._process is not None
         return self._process.pid
 
-    def kill(self, number: int) -> None:
+    def pids(self) -> list[int]:
         """All of its processes, the main one first."""
-        assert self._process is not None
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        signal_all([self.pid, *map(int, children)], number)  # type: ignore[arg-type]  # a number is a signal
+        return [self.pid, *map(int, children)]
+
+    def kill(self) -> None:
+        """All of them at once."""
+        assert self._process is not None
+        signal_all(self.pids(), signal.SIGKILL)
         self._process.wait(10)
 
     def stop(self) -> None:

@@ -163,3 +163,20 @@ def test_every_truncation_of_a_signed_packet_is_discarded() -> None:
             cut[2:4] = struct.pack("!H", size)
         assert isinstance(reader(keys()).read(bytes(cut), NOW), Discard)
     assert ip_address(whole[12:16]) == SENDER.source
+
+
+def test_a_reload_takes_another_key_and_forgets_nothing_that_was_heard() -> None:
+    old = Keys(mode="enforce", keys={1: OLD}, send=1)
+    new = Keys(mode="enforce", keys={2: NEW}, send=2)
+    both = keys(send=2)
+    listening = reader(old)
+    recorded = signed(utc=NOW, known=old)
+    assert isinstance(listening.read(recorded), Advertisement)
+    listening.renew({51: Terms(keys=both)})
+    assert listening.read(recorded) is Discard.REPLAY
+    assert isinstance(listening.read(signed(utc=NOW + 1, known=new)), Advertisement)
+    listening.renew({51: Terms(keys=new)})
+    assert listening.read(signed(utc=NOW + 2, known=old)) is Discard.SIGNATURE
+    assert isinstance(listening.read(signed(utc=NOW + 3, known=new)), Advertisement)
+    listening.renew({51: Terms(keys=None)})
+    assert isinstance(listening.read(unsigned()), Advertisement)
