@@ -8,7 +8,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 DEMO ?=
 
-.PHONY: demo faults figures man fuzz test check lab bench bench-sip interop campaign vagrant wheels lock clean setup-run setup-test
+.PHONY: demo faults figures silence man fuzz test check lab bench bench-sip interop campaign vagrant wheels lock clean setup-run setup-test
 .DEFAULT_GOAL := demo
 
 demo: setup-run
@@ -47,6 +47,10 @@ figures: setup-test
 # ten minutes for each parser: FUZZ_SECONDS=600, or FUZZ="message uri"
 fuzz: setup-test
 	$(BIN)/python -m tests.fuzz $(FUZZ)
+
+# a standby on which everything is due, watched by tcpdump for a minute: no packet of SIP leaves it
+silence: setup-test
+	SILENCE_SECONDS=60 $(BIN)/pytest -v tests/integration/sipcore/test_silence.py
 
 man: setup-run
 	$(BIN)/python -m haagent.manpages build/man

@@ -88,7 +88,7 @@ class SipCore:
         self._queue: deque[tuple[float, bytes, Hop]] = deque()
         self._is_master = gate.is_master
         self.received = self.bad = self.transport_errors = 0  # datagrams; not SIP; messages that came back
-        self.aged_out = 0  # datagrams that came to a BACKUP and had no time to wait for it to be MASTER
+        self.aged_out = self.muted = 0  # what came to a BACKUP and had no time to wait; what it did not send
 
     def _introduce(self) -> None:
         """The parts that are asked or told things by parts of a lower level."""
@@ -107,6 +107,7 @@ class SipCore:
         """What was counted since the start, by name."""
         own = {"received": self.received, "bad_datagrams": self.bad, "aged_out": self.aged_out}
         own["transport_errors"] = self.transport_errors
+        own["muted"] = self.muted
         own["failed_takeovers"] = self._transactions.failed
         own |= {
             "dialogs_refused": self.dialogs.refused,

@@ -1,5 +1,6 @@
 """A BACKUP is silent: it has the virtual IP already, everything is due, and no packet of SIP leaves it."""
 
+import os
 import socket
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.kit.sip_live import DOMAIN, wait_for
 from tests.kit.sip_streams import options
 
 pytestmark = pytest.mark.root
-SECONDS = 20.0
+SECONDS = float(os.environ.get("SILENCE_SECONDS", "20"))
 MORE = f"""
 [[listen]]
 address = "{VIP}"
