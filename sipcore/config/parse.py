@@ -16,6 +16,7 @@ from sipcore.config.sections import Replication, SipcoreConfig
 from sipcore.config.transport import check_listen, check_tls
 from sipcore.duration import Seconds, parse_duration
 from sipcore.errors import ConfigError
+from sipcore.replication.capability import Kind
 
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
 _MISSING = re.compile(r"Object missing required field `([^`]*)`")
@@ -125,6 +126,12 @@ def _check_addresses(config: SipcoreConfig) -> None:
 def _check_replication(replication: Replication, moving: tuple[str, ...]) -> None:
     if replication.listen in replication.peers:
         raise ConfigError(f"replication.peers: {replication.listen!r} is this node itself")
+    kinds = {kind.name.lower() for kind in Kind}
+    for name, given in (("send", replication.send), ("accept", replication.accept)):
+        for kind in given:
+            if kind not in kinds:
+                known = ", ".join(sorted(kinds))
+                raise ConfigError(f"replication.{name}: {kind!r} is no kind of record; there are {known}")
     host = ip_address(replication.listen.pair[0])
     if any(ip_address(address) == host for address in moving if not host.is_loopback):
         raise ConfigError(f"replication.listen: {host} is an address of [[listen]], which moves to the peer")

@@ -29,6 +29,9 @@ class Replication(Section, frozen=True):
     ca: str = ""
     semi_sync: Literal["on", "off", "strict"] = "on"
     budget: Annotated[Seconds, Within(0.001, 1)] = Seconds(0.005)
+    semi_sync_kinds: tuple[Literal["contact", "dialog"], ...] = ("contact", "dialog")
+    send: tuple[str, ...] = ()
+    accept: tuple[str, ...] = ()
 
 
 class Log(Section, frozen=True):

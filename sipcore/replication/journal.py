@@ -31,8 +31,9 @@ class Journal:
     """Collects which keys changed (`touch`), packs each of them once per receive batch (`flush`).
 
     A kind without a registered capability is not kept: without replication the journal does nothing.
-    `incarnation` is a random number per process start: it names this log, so that a peer never
-    resumes from the log of an earlier life.
+    Of the kinds in `sends` the peers hear (None: of all), those in `accepts` are taken from them; kinds that
+    are both are compared. `incarnation` is a random number per process start: it names this log, so that a
+    peer never resumes from the log of an earlier life.
     """
 
     def __init__(
@@ -41,12 +42,17 @@ class Journal:
         capabilities: Iterable[Capability] = (),
         *,
         incarnation: int = 0,
+        sends: frozenset[Kind] | None = None,
+        accepts: frozenset[Kind] | None = None,
         backlog_bytes: int = 16 * 1024 * 1024,
     ) -> None:
         self.gate = gate
         self.incarnation = incarnation
         self.backlog_bytes = backlog_bytes
+        self.sends, self.accepts = sends, accepts
         self.capabilities: dict[Kind, Capability] = {}
+        self.sent: dict[Kind, Capability] = {}  # those of them that the peers hear of
+        self.accepted: dict[Kind, Capability] = {}  # those that are taken from them
         self.digested: dict[Kind, Digested] = {}  # those of them that are compared
         for capability in capabilities:
             self.register(capability)
@@ -61,14 +67,24 @@ class Journal:
 
     def register(self, capability: Capability) -> None:
         """Keep changes of this capability's kind from now on."""
-        self.capabilities[capability.kind] = capability
-        if isinstance(capability, Digested):
-            self.digested[capability.kind] = capability
+        kind = capability.kind
+        self.capabilities[kind] = capability
+        if self.sends is None or kind in self.sends:
+            self.sent[kind] = capability
+        if self.accepts is None or kind in self.accepts:
+            self.accepted[kind] = capability
+        if isinstance(capability, Digested) and kind in self.sent and kind in self.accepted:
+            self.digested[kind] = capability
+
+    def clear(self) -> None:
+        """Keep nothing: there is no peer."""
+        for kinds in (self.capabilities, self.sent, self.accepted, self.digested):
+            kinds.clear()
 
     def touch(self, kind: Kind, key: bytes) -> None:
         """Say that a record was changed, made or deleted here (never for what came from a peer)."""
         change = (kind, key)
-        if kind in self.capabilities and change not in self._dirty:
+        if kind in self.sent and change not in self._dirty:
             self._dirty.add(change)
             self._order.append(change)
 

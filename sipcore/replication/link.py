@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from sipcore.errors import ConfigError
+from sipcore.replication.capability import Kind
 from sipcore.replication.connection import Connection
 from sipcore.replication.doors import Doors, Endpoint
 from sipcore.replication.events import Acked, Event, NewerMaster, PeerRole, PeerSynced, PeerUp, Synced
@@ -45,6 +46,9 @@ class LinkSettings:
     budget: float = 0.005
     timing: Timing = field(default_factory=Timing)
     tls: LinkTls | None = None
+    waits: frozenset[Kind] | None = (
+        None  # what an answer promises, if it is to wait for it; None: whatever it is
+    )
 
 
 @dataclass(slots=True)
@@ -54,6 +58,7 @@ class LinkCallbacks(Generic[T]):
     on_release: Callable[[list[T]], None]  # answers that may leave now
     on_newer_master: Callable[[int], None]  # this node must step down
     on_sync: Callable[[bool], None] = lambda synced: None
+    promise: Callable[[T], Kind] = lambda answer: Kind.DIALOG  # what an answer promises
 
 
 @dataclass(slots=True)
@@ -122,7 +127,13 @@ class ReplicationLink(Generic[T]):
 
     def hold(self, sends: list[T], now: float) -> list[T]:
         """Answers that promise what `send_batch` has just flushed; returns those that may leave at once."""
-        free = self.hold_queue.hold(sends, self.journal.sequence, now)
+        waits = self.settings.waits
+        free: list[T] = []
+        if waits is not None:
+            promise = self.callbacks.promise
+            free = [send for send in sends if promise(send) not in waits]
+            sends = [send for send in sends if promise(send) in waits]
+        free += self.hold_queue.hold(sends, self.journal.sequence, now)
         self._arm_release()
         return free
 

@@ -33,7 +33,7 @@ class Counters:
     deleted: int = 0
     stale: int = 0  # what is here was newer
     rejected: int = 0  # the capability could not read it
-    unknown: int = 0  # of a kind that nobody here owns
+    unknown: int = 0  # of a kind that nobody here owns, or that the config does not accept
     unknown_frames: int = 0  # of a newer version
     duplicates: int = 0  # batches that were here already
 

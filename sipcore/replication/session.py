@@ -225,7 +225,7 @@ class ReplicationSession:
             raise self.refuse(reason)
         position = self.local.positions.setdefault(intro.node, Position())
         self.peer = intro
-        self.receiver = Receiver(self.local.journal.capabilities, position, self.local.counters)
+        self.receiver = Receiver(self.local.journal.accepted, position, self.local.counters)
         self._next_beat = now
         self._send(FrameType.RESUME, encode(position.resume(intro.incarnation)))
         self._events.append(PeerUp(intro.node))

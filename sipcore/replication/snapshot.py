@@ -18,7 +18,7 @@ class Snapshot:
 
     def __init__(self, journal: Journal) -> None:
         self._record = journal.record
-        self._keys = [(c.kind, c.keys()) for c in journal.capabilities.values()]
+        self._keys = [(c.kind, c.keys()) for c in journal.sent.values()]
         self._encode = msgspec.msgpack.Encoder().encode
         self.total = sum(len(keys) for _, keys in self._keys)
         self.done = 0

@@ -1,12 +1,15 @@
 """IO shell: puts the parts of the SIP core together as the config says."""
 
+import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from sipcore.auth.digest import DigestAuth
 from sipcore.auth.replica import NonceReplica
+from sipcore.config import SipcoreConfig
 from sipcore.config.dialog import Dialog
 from sipcore.core import SipCore
 from sipcore.dialog.settings import DialogSettings, Side
@@ -19,6 +22,7 @@ from sipcore.message import limits
 from sipcore.nat.keepalive import Keepalive
 from sipcore.proxy import Listener, ProxySettings
 from sipcore.registrar import Registrar
+from sipcore.replication.capability import Kind
 from sipcore.replication.journal import Journal
 from sipcore.replication.link import LinkCallbacks, LinkSettings, ReplicationLink
 from sipcore.replication.semi_sync import SemiSync
@@ -29,6 +33,8 @@ from sipcore.server.names import make_resolver
 from sipcore.server.registration import digest_auth, keepalive, location_table, nat_tests, registrar_settings
 from sipcore.timers import TimerWheel
 from sipcore.transport.layer import Send
+
+_REGISTER = re.compile(rb"\r\nCSeq *: *\d+ +REGISTER\r\n", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -51,7 +57,7 @@ def assemble(loaded: Loaded, now: float) -> Parts:
     limits.configure(**msgspec.structs.asdict(config.limits))
     gate = RoleGate(config.node)
     wheel = TimerWheel(now=now)
-    journal = Journal(gate, incarnation=secrets.randbits(63))
+    journal = _journal(config, gate)
     location = location_table(loaded, gate, wheel, journal)
     names = (*config.domains, *config.registrar.domain_aliases)
     domains = tuple(name.lower().encode() for name in names)
@@ -78,11 +84,12 @@ def replication_link(
     """The link to the peers; None, and nothing is kept for them, when the config names none."""
     replication = loaded.config.replication
     if replication is None:
-        parts.journal.capabilities.clear()
+        parts.journal.clear()
         return None
     parts.journal.register(LocationReplica(parts.location))
     parts.journal.register(NonceReplica(parts.auth.nonces))
     parts.journal.register(FlowReplica(parts.location.moved, parts.journal))
+    waits = _kinds(replication.semi_sync_kinds)
     settings = LinkSettings(
         loaded.config.node,
         loaded.replication_key,
@@ -90,9 +97,26 @@ def replication_link(
         tuple(peer.pair for peer in replication.peers),
         SemiSync(replication.semi_sync),
         replication.budget,
+        waits=None if len(waits) == 2 else waits,
         tls=LinkTls(replication.certificate, replication.key, replication.ca) if replication.ca else None,
     )
     return ReplicationLink(settings, parts.journal, callbacks)
+
+
+def _journal(config: SipcoreConfig, gate: RoleGate) -> Journal:
+    link = config.replication
+    sends = _kinds(link.send) if link is not None and link.send else None
+    accepts = _kinds(link.accept) if link is not None and link.accept else None
+    return Journal(gate, incarnation=secrets.randbits(63), sends=sends, accepts=accepts)
+
+
+def _kinds(names: Sequence[str]) -> frozenset[Kind]:
+    return frozenset(Kind[name.upper()] for name in names)
+
+
+def promise(answer: Send) -> Kind:
+    """What an answer that waits promises: 200 to REGISTER a contact, all others something of a call."""
+    return Kind.CONTACT if _REGISTER.search(answer.data) else Kind.DIALOG
 
 
 def dialog_settings(dialog: Dialog) -> DialogSettings:

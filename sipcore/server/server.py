@@ -24,7 +24,7 @@ from sipcore.replication.link import LinkCallbacks
 from sipcore.role import Role
 from sipcore.server.accounting import Accounting
 from sipcore.server.answers import Answers
-from sipcore.server.assemble import assemble, replication_link
+from sipcore.server.assemble import assemble, promise, replication_link
 from sipcore.server.ban_desk import BanDesk
 from sipcore.server.ban_export import BanExport
 from sipcore.server.garbage import Garbage
@@ -61,7 +61,7 @@ class Server:
         )
         ban_brute_force(loaded.config, self._parts.auth, self._transports.admission.bans)
         self._dns = make_dns(loaded.config, self._parts.resolver, self._on_answered)
-        callbacks = LinkCallbacks[Send](self._send, self._on_newer_master, self._on_sync)
+        callbacks = LinkCallbacks[Send](self._send, self._on_newer_master, self._on_sync, promise)
         self._link = replication_link(loaded, self._parts, callbacks)
         self._export = BanExport(self._transports.admission.bans, self._transports.ports)
         self._tracing = Tracing(loaded, now)

@@ -10,6 +10,7 @@ from sipcore.errors import ReplicationError
 from sipcore.location.binding import Binding
 from sipcore.location.replica import LocationReplica
 from sipcore.location.table import LocationTable
+from sipcore.replication.capability import Kind
 from sipcore.replication.events import Event, NewerMaster
 from sipcore.replication.journal import Journal
 from sipcore.replication.session import LocalNode, ReplicationSession
@@ -23,13 +24,22 @@ class Node:
     """One node without sockets; its clock differs from the test's by `skew` seconds."""
 
     def __init__(
-        self, name: str, *, incarnation: int = 1, skew: float = 0.0, backlog_bytes: int = 1 << 24
+        self,
+        name: str,
+        *,
+        incarnation: int = 1,
+        skew: float = 0.0,
+        backlog_bytes: int = 1 << 24,
+        sends: frozenset[Kind] | None = None,
+        accepts: frozenset[Kind] | None = None,
     ) -> None:
         self.name = name
         self.skew = skew
         self.gate = RoleGate(name)
         self.wheel = TimerWheel(now=skew, slots=64)
-        self.journal = Journal(self.gate, incarnation=incarnation, backlog_bytes=backlog_bytes)
+        self.journal = Journal(
+            self.gate, incarnation=incarnation, backlog_bytes=backlog_bytes, sends=sends, accepts=accepts
+        )
         self.bus: Bus[Binding] = Bus()
         self.table = LocationTable(self.gate, self.wheel, self.journal, self.bus)
         self.dialogs = DialogTable(self.wheel, self.journal)

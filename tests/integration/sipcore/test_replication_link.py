@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sipcore.errors import ConfigError
+from sipcore.replication.capability import Kind
 from sipcore.replication.link import LinkCallbacks, LinkSettings, ReplicationLink
 from sipcore.replication.semi_sync import SemiSync
 from sipcore.replication.tls import LinkTls
@@ -219,6 +220,49 @@ def test_of_two_masters_the_one_with_the_older_epoch_is_told() -> None:
         await until(lambda: a.demoted)
         assert set(a.demoted) == {2}
         assert not b.demoted
+        await stopped(a, b)
+
+    asyncio.run(run())
+
+
+def test_a_standby_that_reads_nothing_holds_up_neither_the_answers_nor_the_other_standby() -> None:
+    async def run() -> None:
+        port = free_port(A)
+        third = "127.0.77.3"
+        a = Side("a", A, port, (B, port), more_peers=((third, port),), budget=5.0)
+        b = Side("b", B, port, (A, port), more_peers=((third, port),))
+        c = Side("c", third, port, (A, port), more_peers=((B, port),))
+        a.node.become(Role.MASTER, 1, now())
+        for side in (a, b, c):
+            await side.link.start()
+        await until(
+            lambda: len(a.link.connections) == 2 and all(x.session.sender.synced for x in a.link.connections)
+        )
+        (stuck,) = (there for there in c.link.connections if there.node == "a")
+        stuck._transport.pause_reading()  # type: ignore[union-attr]
+        for number in range(3000):
+            a.node.register(b"sip:u%d@x" % (number % 1500), b"sip:u@h%d" % number, now())
+            a.link.send_batch(now())
+            if number % 100 == 0:
+                assert a.link.hold([str(number)], now()) == []
+                await asyncio.sleep(0)
+        await until(lambda: len(a.released) == 30)
+        assert a.link.hold_queue.acknowledged == 30
+        await until(lambda: b.node.table.contacts == a.node.table.contacts)
+        await until(lambda: c.node.contents() == a.node.contents() and len(a.link.connections) == 2)
+        await stopped(a, b, c)
+
+    asyncio.run(run())
+
+
+def test_only_answers_of_the_chosen_kinds_wait() -> None:
+    async def run() -> None:
+        a, b = await started(budget=5.0, waits=frozenset({Kind.CONTACT}))
+        a.link.callbacks.promise = lambda answer: Kind.CONTACT if answer == "REGISTER" else Kind.DIALOG
+        a.node.register(b"sip:u@x", b"sip:u@h", now())
+        a.link.send_batch(now())
+        assert a.link.hold(["REGISTER", "INVITE"], now()) == ["INVITE"]
+        await until(lambda: a.released == ["REGISTER"])
         await stopped(a, b)
 
     asyncio.run(run())

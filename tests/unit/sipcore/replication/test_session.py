@@ -2,6 +2,7 @@
 
 import pytest
 
+from sipcore.dialog.dialog import State
 from sipcore.errors import ReplicationError
 from sipcore.replication.capability import Kind
 from sipcore.replication.events import Acked, NewerMaster, PeerRole, PeerSynced, PeerUp, Synced
@@ -138,3 +139,23 @@ def test_one_key_touched_many_times_in_a_batch_is_sent_once() -> None:
         node.register(b"sip:u@x", b"sip:u@h", 0.0, cseq=cseq)
     node.flush(0.0)
     assert node.journal.sequence == 1
+
+
+@pytest.mark.parametrize("where", ["sends", "accepts"])
+def test_a_kind_that_is_not_sent_or_not_accepted_stays_here_and_is_not_compared(where: str) -> None:
+    only = frozenset({Kind.DIALOG})
+    a = Node("a", sends=only if where == "sends" else None)
+    b = Node("b", accepts=only if where == "accepts" else None)
+    a.become(Role.MASTER, 1)
+    a.register(b"sip:u@x", b"sip:u@h", 0.0)
+    a.call(1, State.CONFIRMED, 0.0)
+    a.flush(0.0)
+    wire = Wire(a, b, 0.0)
+    wire.settle()
+    a.register(b"sip:v@x", b"sip:v@h", 0.0)
+    a.flush(0.0)
+    wire.settle()
+    assert (b.table.contacts, len(b.calls())) == (0, 1)
+    found = wire.sessions[1].comparison.follower.last
+    assert found is not None
+    assert found.divergent == {Kind.DIALOG: 0}
