@@ -1,7 +1,7 @@
 """IO shell: python -m bench.sip.inside: what the SIP core alone takes per call or REGISTER: no socket.
 
 It runs on virtual time in this process, so that a change in the core shows within a second and without noise
-of the kernel. With --profile it shows the functions; with --memory what a contact weighs when its
+of the kernel. With --replication it packs, encodes and closes what a standby would be sent. With --profile it shows the functions; with --memory what a contact weighs when its
 transaction is over.
 """
 
@@ -22,7 +22,11 @@ from bench.sip.profile import rows, show
 from bench.sip.registers import Registers
 from bench.sip.servers import HOST, write_config
 from bench.sip.usage import memory
+from sipcore.auth.replica import NonceReplica
 from sipcore.files import load_config
+from sipcore.location.replica import LocationReplica
+from sipcore.replication.frame import FrameType, FrameWriter
+from sipcore.replication.wire import batch_head
 from sipcore.role import Role
 from sipcore.server.assemble import Parts, assemble
 from sipcore.transport.layer import Hop
@@ -35,11 +39,16 @@ PER_SECOND = 2000  # how many begin in a second of the virtual time
 class Inside:
     """A core whose wire is a queue; `spent` is the CPU time in it, in seconds."""
 
-    def __init__(self, folder: Path, users: int = USERS) -> None:
+    def __init__(self, folder: Path, users: int = USERS, *, replicates: bool = False) -> None:
         loaded = load_config(write_config(folder, port=5060, users=users, digest=True))
         self.now = 1000.0
         self.parts: Parts = assemble(loaded, self.now)
-        self.parts.journal.capabilities.clear()  # as without peers
+        self._writer = FrameWriter(bytes(32)) if replicates else None
+        if replicates:
+            self.parts.journal.register(LocationReplica(self.parts.location))
+            self.parts.journal.register(NonceReplica(self.parts.auth.nonces))
+        else:
+            self.parts.journal.clear()  # as without peers
         self.core = self.parts.core
         self.core.on_role(Role.MASTER, 1, self.now)
         self.spent = 0.0
@@ -76,6 +85,9 @@ class Inside:
         if deadline is not None and deadline <= now:
             core.on_timer(now)
             sends += core.take()
+        if self._writer is not None:  # what the link does for one peer, but for the socket
+            while (flushed := self.parts.journal.flush(now)) is not None:
+                self._writer.frame(FrameType.RECORDS, batch_head(flushed[0], 1, 0.0), flushed[1])
         self.spent += time.process_time() - begin
         if self.profile is not None:
             self.profile.disable()
@@ -116,6 +128,7 @@ def main() -> None:
     parser.add_argument("scenario", nargs="?", choices=("call", "register"), default="call")
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--replication", action="store_true", help="with the log for a standby")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--rows", type=int, default=45)
     parser.add_argument("--memory", action="store_true")
@@ -125,7 +138,7 @@ def main() -> None:
         if arguments.memory:
             console.print(f"{weigh(Path(folder) / 'core', 100_000):.0f} bytes per contact")
             return
-        inside = Inside(Path(folder) / "core")
+        inside = Inside(Path(folder) / "core", replicates=arguments.replication)
         inside.run(inside.registers, USERS)
         load: Load = inside.calls if arguments.scenario == "call" else inside.registers
         gc.disable()
