@@ -1,8 +1,8 @@
 """IO shell: python -m bench.sip.inside: what the SIP core alone takes per call or REGISTER: no socket.
 
 It runs on virtual time in this process, so that a change in the core shows within a second and without noise
-of the kernel. With --replication it packs, encodes and closes what a standby would be sent. With --profile it shows the functions; with --memory what a contact weighs when its
-transaction is over.
+of the kernel. With --replication it packs, encodes and closes what a standby would be sent. With --profile it
+shows the functions; with --memory what a contact weighs when its transaction is over.
 """
 
 import argparse
