@@ -3,6 +3,7 @@
 import random
 import re
 import secrets
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from haagent.lab.topology import Lan, address
 from tests.kit.machines import SCRIPTS, Machine, make_wheels, root_directory
 
 pytestmark = [pytest.mark.lab, pytest.mark.root, pytest.mark.machines, pytest.mark.timeout(600)]
+UPGRADE = SCRIPTS.parent / "docs/howto/upgrade-a-live-pair.md"
 NAMES = {"a": "master", "b": "backup"}
 USERS = tuple(
     (name, password)
@@ -184,6 +186,30 @@ def test_a_stopped_core_costs_no_call_and_comes_back(machines: Machines, phones:
     machines.until(lambda: machines.status(machines.other(old)).get("role") == "MASTER")
     assert talk.finish() == {}
     machines.until(lambda: int(old.show("sipcore", "NRestarts")) > restarts)
+
+
+def test_the_howto_of_an_upgrade_works_word_by_word(machines: Machines, phones: Phones) -> None:
+    blocks = re.findall(r"(?:^ {4}\S.*\n)+", UPGRADE.read_text(), re.MULTILINE)
+    rehearsal, check, verify, replace, wait, switchover = (textwrap.dedent(block) for block in blocks)
+    assert "haagent lab upgrade" in rehearsal
+
+    def said(node: Machine, words: str) -> bool:
+        return node.run("sh", "-ec", words).returncode == 0
+
+    machines.until(machines.are_a_pair)
+    assert all(said(node, check) for node in machines.nodes)
+    machines.until(lambda: said(machines.master(), verify))
+    talk = Talk(phones)
+    for _ in machines.nodes:
+        old = machines.master()
+        standby = machines.other(old)
+        done = standby.run("sh", "-ec", f"cd /vagrant/build/wheels\n{replace}")
+        assert done.returncode == 0, done.stdout + done.stderr
+        machines.until(lambda node=standby: said(node, wait))  # type: ignore[misc]
+        assert said(old, switchover)
+        machines.until(lambda node=standby: machines.status(node).get("role") == "MASTER")  # type: ignore[misc]
+        machines.until(machines.are_a_pair)
+    assert talk.finish() == {}
 
 
 def test_a_machine_that_dies_takes_no_call_with_it(machines: Machines, phones: Phones) -> None:
