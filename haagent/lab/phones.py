@@ -15,6 +15,7 @@ from haagent.lab.pair import DOMAIN
 from haagent.lab.topology import VIP, address
 
 PORT = 5060
+PRIVATE = "192.168.77.1"  # the phones on connections are behind a NAT, as most are
 CALLEES = frozenset({"answer", "reject"})  # what the side does that was called
 
 
@@ -31,7 +32,8 @@ class Phones:
     """All phones; what they see goes to the ledger.
 
     Over UDP one process has them all. Over TCP a process is one connection to the proxy, so there are two of
-    them with half of the users each: no call has both its ends on one connection. They repeat what is not
+    them with half of the users each: no call has both its ends on one connection. They are behind a NAT, so
+    nobody but who has their connection reaches them, and they repeat what is not
     answered over TCP, too: else what was under way when a proxy died would be lost with its connection.
     """
 
@@ -47,7 +49,7 @@ class Phones:
         argv = [sys.executable, "-m", "sipcore", "phone", "serve", "--proxy", f"{VIP}:{PORT}"]
         argv += ["--users", str(path), "--domain", DOMAIN]
         if transport != "udp":
-            argv += ["--transport", transport, "--persistent"]
+            argv += ["--transport", transport, "--persistent", "--private", PRIVATE]
         self._processes = [
             self._start(client, [*argv, "--local", f"{address('client')}:{PORT + number}"])
             for number in range(1 if transport == "udp" else 2)

@@ -49,6 +49,9 @@ def serve(
     persistent: Annotated[
         bool, typer.Option("--persistent", help="Over TCP or TLS, too, repeat what is not answered.")
     ] = False,
+    private: Annotated[
+        str, typer.Option("--private", help="Address that Via and Contact name: a phone behind NAT.")
+    ] = "",
 ) -> None:
     """Run phones for many users on one socket: JSON commands on stdin, JSON events on stdout."""
     from sipcore.phone.serve import serve as run
@@ -59,7 +62,9 @@ def serve(
     except ConfigError as error:
         _wrong(error)
     over = _trust(transport, ca, insecure)
-    raise typer.Exit(run(_wire(local, proxy, domain, passwords, t1, over, persistent=persistent)))
+    raise typer.Exit(
+        run(_wire(local, proxy, domain, passwords, t1, over, persistent=persistent, private=private))
+    )
 
 
 @app.command()
@@ -154,6 +159,7 @@ def _wire(
     over: "tuple[str, Trust]",
     *,
     persistent: bool = False,
+    private: str = "",
 ) -> "Wire":
     from sipcore.phone.wire import Wire
 
@@ -168,6 +174,7 @@ def _wire(
             transport=transport,
             trust=trust,
             persistent=persistent,
+            private=private,
         )
     except ConfigError as error:
         _wrong(error)

@@ -18,7 +18,8 @@ class Wire:
     """The socket of one phone.
 
     `persistent`: it repeats over a stream, too, what is not answered, as over UDP, and makes a new connection
-    as soon as the old one has ended. So what was under way when its proxy died is not lost.
+    as soon as the old one has ended. So what was under way when its proxy died is not lost. `private`: the
+    address that its Via and Contact name, where nobody reaches it: a phone behind NAT.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Wire:
         transport: str = "udp",
         trust: Trust | None = None,
         persistent: bool = False,
+        private: str = "",
     ) -> None:
         hop = _resolve(proxy, transport)
         family = socket.AF_INET6 if ":" in hop.host else socket.AF_INET
@@ -45,7 +47,7 @@ class Wire:
         else:
             self.link = StreamLink(hop, (host, port), trust or Trust(), persistent=persistent)
         self.phone = Phone(
-            local=Hop(host, self.socket.getsockname()[1], transport=transport),
+            local=Hop(private or host, self.socket.getsockname()[1], transport=transport),
             proxy=hop._replace(transport="udp") if persistent else hop,
             domain=(domain or hop.host).encode(),
             passwords=passwords,

@@ -40,12 +40,13 @@ def test_a_persistent_phone_repeats_over_a_new_connection_what_the_old_one_has_l
         proxy = "{}:{}".format(*listener.getsockname())
         wire = Wire(
             local="127.0.0.1", proxy=proxy, domain="example.test", passwords={b"alice": b"x"}, t1=0.05,
-            transport="tcp", persistent=True,
+            transport="tcp", persistent=True, private="192.168.77.1",
         )  # fmt: skip
         first, peer = accept(listener, wire)
         wire.phone.register(b"alice", 3600, time.monotonic())
         said = read(first, wire)
         assert said.startswith(b"REGISTER ")
+        assert b"\r\nContact: <sip:alice@192.168.77.1:" in said
         first.close()
         second, again = accept(listener, wire)
         assert again == peer  # its Contact names this port
