@@ -21,6 +21,8 @@ echo debian12 >"$root/etc/hostname"
 printf '127.0.0.1 localhost\n127.0.1.1 debian12\n' >"$root/etc/hosts"
 printf 'auto lo\niface lo inet loopback\nauto eth0\niface eth0 inet dhcp\nsource /etc/network/interfaces.d/*\n' \
     >"$root/etc/network/interfaces"
+# a machine that is slow to boot must not miss its address: dhclient would ask again only after five minutes
+printf 'timeout 600;\nretry 10;\n' >>"$root/etc/dhcp/dhclient.conf"
 
 # what Vagrant expects of a box: its user, its well-known key (replaced at the first boot), sudo
 chroot "$root" useradd -m -s /bin/bash vagrant

@@ -13,7 +13,7 @@ from haagent.lab.errors import LabError
 from tests.vagrant.hypervisor import virsh
 
 CHECKOUT = Path(__file__).parents[2]
-UP_SECONDS = 1500.0
+UP_SECONDS = 3600.0
 NODES = ("master", "backup")
 
 
