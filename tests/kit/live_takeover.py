@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from haagent.lab.topology import VIP
 from sipcore.message import Request, Response, Uri, parse
 from sipcore.phone.agent import Event
 from sipcore.phone.link import Link
@@ -15,7 +16,6 @@ from tests.kit.core_pair import PORT, Pair
 from tests.kit.sip_live import PATIENCE, LivePhones
 from tests.kit.sip_sights import sights
 
-VIP = "10.88.0.100"
 Step = tuple[str, str]  # a phone, and what it does or is told
 Steps = tuple[Step, ...]
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -95,8 +95,7 @@ async def _serve(web: WebPhone, session: aiohttp.ClientSession) -> None:
             web.move(await _connect(session))
 
 
-async def _until(condition: object, pair: Pair) -> None:
-    assert callable(condition)
+async def _until(condition: Callable[[], bool], pair: Pair) -> None:
     end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, pair.b.log()
