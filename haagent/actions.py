@@ -117,6 +117,7 @@ class Actions:
 
     def on_repair(self, *, done: bool) -> None:
         """The packet rules are being written again, hidden; no lease can lapse meanwhile."""
+        self._rules.shown = self._rules.shown and not done
         for vips in self.vips.values():
             vips.on_repair(done=done)
 
@@ -129,7 +130,7 @@ class Actions:
         for name, vips in self.vips.items():
             vips.drop({a.address for a in routers[name].addresses})
         try:
-            self._rules.replace(setup, shown=any(vips.shown for vips in self.vips.values()))
+            self._rules.replace(setup, shown=self._rules.shown)
         except RulesError as error:
             for vips in self.vips.values():
                 vips.restore()

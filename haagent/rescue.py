@@ -21,7 +21,7 @@ class Rescue:
 
     def __init__(self, setup: Setup, *, flip: Callable[[bool], None]) -> None:
         route = RouteSocket()
-        rules = open_rules(setup, alarm=_alarm, flip=flip)
+        self._rules = rules = open_rules(setup, alarm=_alarm, flip=flip)
         frames = {router.name: FrameSocket(router.interface) for router in setup.routers}
         self._advertisers = {router.name: Advertiser(router, frames[router.name]) for router in setup.routers}
         self._vips = {
@@ -37,6 +37,7 @@ class Rescue:
 
     def release(self, *, say_goodbye: bool) -> None:
         """Whatever the guard had: as a master it says priority 0, so that the backup takes over at once."""
+        self._rules.shown = True  # for all that we know
         for name, vips in self._vips.items():
             if say_goodbye:
                 self._advertisers[name].send(PRIORITY_RELEASE)

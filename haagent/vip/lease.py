@@ -2,7 +2,7 @@
 
 The lease is a set element with a timeout in the kernel: an agent that is killed, frozen or hung loses the
 VIPs by itself. A refused change is an alarm; the lease then ends by itself, so the failure is a safe one.
-All virtual routers of a node move together, so one transaction flips all VIPs.
+All virtual routers of a node move together, so one transaction flips all VIPs, and `shown` is about all.
 """
 
 from collections.abc import Callable
@@ -41,6 +41,7 @@ class NftablesRules:
         self._flip = flip
         self._alarm = alarm
         self._alarmed = False
+        self.shown = False
 
     @property
     def renews(self) -> bool:
@@ -50,16 +51,19 @@ class NftablesRules:
     def show(self) -> None:
         """Let the VIPs' traffic pass."""
         self._try(self._flip.show)
+        self.shown = True
 
     def hide(self) -> None:
         """Stop the VIPs' traffic."""
         self._try(self._flip.hide)
+        self.shown = False
 
     def refresh(self) -> bool:
         """Renew the lease; False when it had ended before."""
         try:
             self._flip.refresh()
         except LeaseLapsedError:
+            self.shown = False
             return False
         except RulesError as error:
             if (
@@ -88,14 +92,17 @@ class RemoteRules:
     def __init__(self, flip: Callable[[bool], None]) -> None:
         self._flip = flip
         self.renews = True  # there is no lease
+        self.shown = False
 
     def show(self) -> None:
         """Have the VIPs' traffic pass."""
         self._flip(True)
+        self.shown = True
 
     def hide(self) -> None:
         """Have the VIPs' traffic stopped."""
         self._flip(False)
+        self.shown = False
 
     def refresh(self) -> bool:
         """There is no lease."""

@@ -16,7 +16,9 @@ from haagent.vrrp.socket import FrameSocket
 
 
 class Rules(Protocol):
-    """The packet rules of the router's VIPs; each call is one transaction."""
+    """The packet rules of all VIPs of the node; each call is one transaction."""
+
+    shown: bool  # as the last call has left it; set it when somebody else did more
 
     @property
     def renews(self) -> bool:
@@ -54,7 +56,6 @@ class VipManager:
         self._alarm = alarm
         self._know(setup)
         self._present = set(self._foreign)
-        self._shown = False
         self._repairing = False
         self._role = PlanRole.BACKUP
 
@@ -63,11 +64,6 @@ class VipManager:
         self._messages = {Vip(ip_address(a.address), setup.interface): a for a in setup.addresses}
         self._by_address = {vip.address: vip for vip in self._messages}
         self._foreign = frozenset(vip for vip in self._messages if str(vip.address) in setup.foreign)
-
-    @property
-    def shown(self) -> bool:
-        """Whether the VIPs' traffic may pass."""
-        return self._shown
 
     @property
     def renews(self) -> bool:
@@ -82,7 +78,7 @@ class VipManager:
     @property
     def owns(self) -> bool:
         """All VIPs are here and may be used."""
-        return self._shown and self._raised is not False and len(self._present) == len(self._messages)
+        return self._rules.shown and self._raised is not False and len(self._present) == len(self._messages)
 
     def take(self) -> None:
         """Become the owner."""
@@ -95,20 +91,17 @@ class VipManager:
     def release_all(self) -> None:
         """Release without knowing what the kernel holds: another process did the changes."""
         self._present = set(self._messages)
-        self._shown = True
         self._raised = None if self._macvlan is None else True
         self.release()
 
     def on_repair(self, *, done: bool) -> None:
-        """The rules are written again, hidden: then the owner shows its VIPs at once.
+        """The rules are written again, hidden: then the owner shows its VIPs at once (see `Rules.shown`).
 
         Between the two a lease that is not there has not lapsed: its table is new.
         """
         self._repairing = not done
-        if done:
-            self._shown = False
-            if self._role is PlanRole.MASTER:
-                self._carry_out(PlanRole.MASTER)
+        if done and self._role is PlanRole.MASTER:
+            self._carry_out(PlanRole.MASTER)
 
     def drop(self, kept: Container[str]) -> None:
         """A reload begins: the addresses of VIPs that go are removed while their rules are still there."""
@@ -140,10 +133,7 @@ class VipManager:
 
     def refresh(self) -> bool:
         """Renew the lease; False when it had lapsed: nobody can use the VIPs here."""
-        if self._repairing or self._rules.refresh():
-            return True
-        self._shown = False
-        return False
+        return self._repairing or self._rules.refresh()
 
     def on_address(self, event: AddressEvent) -> bool:
         """Somebody changed an address; True when one that the owner needs has gone."""
@@ -165,17 +155,15 @@ class VipManager:
 
     def _carry_out(self, role: PlanRole) -> None:
         self._role = role
-        observed = Observed(frozenset(self._present), self._foreign, self._shown, self._raised)
+        observed = Observed(frozenset(self._present), self._foreign, self._rules.shown, self._raised)
         for step in plan(self._strategy, role, tuple(self._messages), observed):
             self._step(step)
 
     def _step(self, step: Step) -> None:
         if step.op is Op.SHOW:
             self._rules.show()
-            self._shown = True
         elif step.op is Op.HIDE:
             self._rules.hide()
-            self._shown = False
         elif step.op is Op.ANNOUNCE:
             self.announce()
         elif step.op in (Op.RAISE, Op.LOWER):

@@ -62,7 +62,7 @@ def test_another_ruleset_is_written_and_shown_in_one_transaction_and_what_is_equ
     new = ruleset(Strategy.ON_MASTER, "10.88.0.100", "10.88.0.101", lease=True)
     text = replace(old, new, 90, shown=True)
     assert text.count("delete table") == 2
-    assert "add element netdev haagent_lease lease_v4 { 10.88.0.101 timeout 90ms }" in text
+    assert "lease_v4 { 10.88.0.100 timeout 90ms, 10.88.0.101 timeout 90ms }" in text
     assert replace(old, old, 90, shown=False) == hide(old)
     bare = ruleset(Strategy.ON_MASTER, "10.88.0.100")
     assert replace(old, bare, 0, shown=True) == "delete table netdev haagent_lease\n"
