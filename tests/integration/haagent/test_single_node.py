@@ -35,7 +35,7 @@ def haagent(pair: Pair, *argv: str) -> subprocess.CompletedProcess[str]:
 def started(pair: Pair) -> Pair:
     pair.a.start_core()
     pair.a.start()
-    pair.until(lambda: pair.a.role() == "MASTER", 10)
+    pair.until(lambda: pair.a.role() == "MASTER", 30)
     return pair
 
 

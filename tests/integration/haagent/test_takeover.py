@@ -60,7 +60,7 @@ def test_killed_guard_alone_is_started_again_and_does_not_stay_master(pair: Pair
     pair.a.kill(signal.SIGKILL, control=False)
     time.sleep(0.1)
     assert pair.owners() <= {"b"}
-    pair.until(lambda: pair.settled("b"), 5)
+    pair.until(lambda: pair.settled("b"), 30)
     assert pair.a.pids()[1] != old
     assert pair.owners() == {"b"}
 
@@ -122,7 +122,7 @@ def test_an_agent_that_was_killed_and_started_again_can_take_the_vip_back(pair: 
     pair.a.kill(signal.SIGKILL)
     pair.until(lambda: pair.b.role() == "MASTER", 2)
     pair.a.start()
-    pair.until(lambda: pair.settled("b"), 5)
+    pair.until(lambda: pair.settled("b"), 30)
     pair.b.client.post("/v1/switchover")
     pair.until(lambda: pair.settled("a"), 2)
     assert pair.owners() == {"a"}
