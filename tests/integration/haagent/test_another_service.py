@@ -31,7 +31,10 @@ class Service:
         self._folder = folder
         self._servers: dict[str, subprocess.Popen[bytes]] = {}
         for name in ("redis-role", "redis-health"):
-            shutil.copy(EXAMPLE / name, folder / name)
+            shutil.copyfile(EXAMPLE / name, folder / name)
+            (folder / name).chmod(
+                0o755
+            )  # a checkout may leave it writable to the group: the agent refuses that
         for name, node in pair.nodes.items():
             directories = f'run_dir = "{node.base}/run"\nstate_dir = "{node.base}/state"'
             text = (EXAMPLE / "haagent.toml").read_text()
