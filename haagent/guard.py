@@ -1,6 +1,6 @@
 """IO shell: the real-time guard process: VRRP, the VIP, its lease and the peer channel in one select loop.
 
-`python -m haagent.guard FD`; FD is a SEQPACKET socket on which the control process first sends a Setup. The
+`python -m haagent.lean_guard FD` runs it; FD is a SEQPACKET socket on which control first sends a Setup. The
 guard writes no log, reads no file and resolves no name; when control dies it goes on.
 """
 
@@ -274,7 +274,3 @@ def _wake_on_sigterm() -> socket.socket:
     signal.signal(signal.SIGTERM, lambda _number, _frame: None)
     signal.set_wakeup_fd(os.dup(writer.fileno()))
     return reader
-
-
-if __name__ == "__main__":
-    main()

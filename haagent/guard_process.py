@@ -69,7 +69,7 @@ class GuardProcess:
         ours.setblocking(False)
         self._pipe = ours
         with theirs:
-            argv = [sys.executable, "-m", "haagent.guard", str(theirs.fileno())]
+            argv = [sys.executable, "-m", "haagent.lean_guard", str(theirs.fileno())]
             self._process = subprocess.Popen(argv, pass_fds=(theirs.fileno(), lock.fileno()))
         write_owner(lock, self.pid)
         self._pidfd = os.pidfd_open(self.pid)

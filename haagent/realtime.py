@@ -9,6 +9,7 @@ import gc
 import os
 import resource
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 
 FIFO_PRIORITY = 50
@@ -108,7 +109,13 @@ def _fifo() -> bool:
 
 
 def _lock_memory() -> bool:
-    """Lock what is mapped; what will be, only if no limit could make a later allocation fail."""
+    """Lock what is mapped; what will be, only if no limit could make a later allocation fail.
+
+    What the imports have left unused in the heap goes back before that (malloc_trim(3)).
+    """
+    gc.collect()
+    with suppress(AttributeError):  # glibc has it
+        _libc().malloc_trim(0)
     soft, _hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)
     unlimited = soft == resource.RLIM_INFINITY or (os.geteuid() == 0 and _in_first_user_namespace())
     flags = _MCL_CURRENT | (_MCL_FUTURE if unlimited else 0)

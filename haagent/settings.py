@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TYPE_CHECKING
 
-from haagent.config import AgentConfig
 from haagent.witness.said import WitnessSettings
+
+if TYPE_CHECKING:  # the guard gets settings that control has made, and does not load the config's parser
+    from haagent.config import AgentConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class NodeSettings:
 
 
 def node_settings(
-    config: AgentConfig,
+    config: "AgentConfig",
     sources: Mapping[str, IPv4Address | IPv6Address],
     key: bytes | None,
     macvlans: Mapping[str, str],
@@ -102,7 +105,7 @@ def node_settings(
     )
 
 
-def _witness(config: AgentConfig) -> WitnessSettings | None:
+def _witness(config: "AgentConfig") -> WitnessSettings | None:
     witness = config.witness
     if witness is None:
         return None

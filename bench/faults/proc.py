@@ -10,6 +10,14 @@ def resident_mb(pid: int) -> float:
     return _pages(pid, 1)
 
 
+def shared_mb(pid: int) -> float:
+    """Proportional set size in MB: a page that n processes share counts as its n-th part."""
+    with suppress(OSError):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1e3
+    return 0.0
+
+
 def virtual_bytes(pid: int) -> int:
     """The size of the address space."""
     return int(_pages(pid, 0) * 1e6)

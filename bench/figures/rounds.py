@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.arena import AROUND, CONTENDERS, Arena, Round, lost_probes
 from bench.contender import Contender, Settings
-from bench.faults.proc import resident_mb
+from bench.faults.proc import resident_mb, shared_mb
 from bench.faults.wire import Filter
 from bench.ours import Ours
 from haagent.lab.outcome import Fault
@@ -84,7 +84,7 @@ class _Parts:
 
 def _do(key: str, arena: Arena, parts: _Parts, rounds: int) -> Iterator[list[Sample]]:
     if key == "memory":
-        yield [("memory", _memory(parts.contender, arena.find_master()))]
+        yield _memory(parts.contender, arena.find_master())
         return
     for index in range(rounds):
         if key == "heal":
@@ -95,12 +95,14 @@ def _do(key: str, arena: Arena, parts: _Parts, rounds: int) -> Iterator[list[Sam
             yield FIGURES[key](arena.play(FAULTS[key], (index + 0.5) / rounds))
 
 
-def _memory(contender: Contender, node: str) -> float:
+def _memory(contender: Contender, node: str) -> list[Sample]:
     """Our guard alone is real-time and must be small; keepalived's two processes do what it does."""
     pids = contender.agent(node)
     if isinstance(contender, Ours):
         pids = [(contender.pair.nodes[node].agent_status() or {})["guard_pid"]]
-    return round(sum(map(resident_mb, pids)), 1)
+    return [
+        (key, round(sum(map(of, pids)), 1)) for key, of in (("memory", shared_mb), ("resident", resident_mb))
+    ]
 
 
 def _reload(arena: Arena, parts: _Parts) -> list[Sample]:

@@ -45,6 +45,8 @@ kind = "sipcore"
 control = "{base}/core.sock"
 """
 
+PATIENCE = 30.0
+
 
 class AgentNode:
     """One agent with its plain core."""
@@ -170,8 +172,8 @@ class Pair:
         return True
 
     def until(self, true: Callable[[], bool], seconds: float) -> float:
-        """Wait for it; seconds that it took."""
-        start = time.monotonic()
+        """Wait for it; seconds that it took. A busy machine gets more time: a start alone takes 8 s there."""
+        start, seconds = time.monotonic(), max(seconds, PATIENCE)
         while not true():
             if time.monotonic() - start > seconds:
                 logs = "\n".join(f"--- {node.name}\n{node.log}" for node in self.nodes.values())

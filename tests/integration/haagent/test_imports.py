@@ -7,20 +7,21 @@ import pytest
 
 
 def loaded(code: str) -> set[str]:
-    script = f"import sys\n{code}\nprint(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    there = "{name.partition('.')[0] for name, module in sys.modules.items() if module}"
+    script = f"import sys\n{code}\nprint(*sorted({there}))"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return set(result.stdout.splitlines()[-1].split())
 
 
 def test_guard_loads_no_library_but_msgspec() -> None:
-    used = loaded("import haagent.guard")
-    ours = {
-        "haagent",
-        "netrules",
-        "msgspec",
-        "typing_extensions",
-        "sitecustomize",
-    }  # msgspec loads the fourth
+    used = loaded(
+        "import haagent.lean_guard\n"
+        "sys.argv[1:] = ['-1']\n"
+        "try: haagent.lean_guard.main()\n"
+        "except (OSError, ValueError): assert 'haagent.guard' in sys.modules\n"
+        "assert 'haagent.config' not in sys.modules"
+    )
+    ours = {"haagent", "netrules", "msgspec", "sitecustomize"}
     assert {name for name in used - set(sys.stdlib_module_names) - ours if name[0] != "_"} == set()
     assert "asyncio" not in used
     assert "logging" not in used

@@ -12,7 +12,7 @@ import pytest
 from haagent.lab.topology import VIP, VIP6, Lan
 from tests.integration.haagent.pair import Pair
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.timeout(180)]
 
 
 @pytest.fixture(params=["on-master", "on-both"])
