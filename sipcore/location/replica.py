@@ -1,11 +1,12 @@
 """Sans-IO: AOR records on the replication channel: packed, applied, and which version of a contact wins."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
 
 from sipcore.location.binding import REMOVED, Binding
-from sipcore.location.table import LocationTable
+from sipcore.location.table import SHARDS, LocationTable
 from sipcore.replication.capability import Kind
 from sipcore.replication.digest import Stamps, stamp_of
 from sipcore.transport.layer import Hop
@@ -91,6 +92,14 @@ class LocationReplica:
             return False
         self.restamp(key)
         return True
+
+    def __len__(self) -> int:
+        return len(self.stamps)
+
+    def parts(self) -> Iterator[list[bytes]]:
+        """All AORs, shard by shard."""
+        for number in range(SHARDS):
+            yield [aor for aor, _ in self._table.shard(number)]
 
     def keys(self) -> list[bytes]:
         """All AORs."""

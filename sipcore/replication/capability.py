@@ -1,5 +1,6 @@
 """Sans-IO: what an owner of data tells replication: how its records are packed, applied and listed."""
 
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import Protocol, runtime_checkable
 
@@ -68,6 +69,17 @@ class Digested(Protocol):
 
     def ended(self, key: bytes) -> int:
         """The epoch in which the record was deleted; -1 when that is not known."""
+
+
+@runtime_checkable
+class Sliced(Protocol):
+    """A capability with so many records that listing their keys at once would hold up the traffic."""
+
+    def __len__(self) -> int:
+        """About how many keys there are."""
+
+    def parts(self) -> Iterator[list[bytes]]:
+        """The keys in small lists, each read when it is asked for."""
 
 
 class Record(msgspec.Struct, array_like=True, gc=False):
