@@ -15,6 +15,7 @@ from tests.vagrant.hypervisor import virsh
 CHECKOUT = Path(__file__).parents[2]
 UP_SECONDS = 3600.0
 NODES = ("master", "backup")
+CONTROL_PATH = "/run/libvirt/ssh-%C"  # our own there, and short: a socket's path has at most 107 bytes
 
 
 class Vagrant:
@@ -103,5 +104,6 @@ def _ssh(config: str, path: Path) -> list[str]:
     host = re.search(r"^Host (\S+)", config, re.MULTILINE)
     if host is None:
         raise LabError(f"vagrant ssh-config says {config!r}")
-    path.write_text(f"{config}\n  ControlMaster auto\n  ControlPersist 600\n  ControlPath {path}.%C\n")
+    master = f"ControlMaster auto\n  ControlPersist 600\n  ControlPath {CONTROL_PATH}"
+    path.write_text(f"{config}\n  {master}\n  LogLevel ERROR\n")
     return ["ssh", "-F", str(path), host[1]]
