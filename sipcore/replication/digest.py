@@ -66,10 +66,6 @@ class Stamps:
         """Key to stamp of one bucket; not to be changed."""
         return self._buckets.get(bucket, {})
 
-    def keys(self) -> list[bytes]:
-        """All of them."""
-        return [key for bucket in self._buckets.values() for key in bucket]
-
     def pack(self) -> bytes:
         """The sums of all buckets."""
         return _SUMS.pack(*self._sums)
