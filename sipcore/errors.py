@@ -32,3 +32,7 @@ class StaleEpochError(SipcoreError):
 
 class ReplicationError(SipcoreError):
     """The replication peer broke the protocol."""
+
+
+class BinError(SipcoreError):
+    """A BIN datagram that cannot be read, or a record that fits into none."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NoReturn, get_args, get_origin, get_
 import msgspec
 
 from sipcore.cachedb.url import CacheUrl
+from sipcore.config.bin import check_bin
 from sipcore.config.dialog import check_dialog
 from sipcore.config.kinds import HostPort, Section, Within
 from sipcore.config.sections import Replication, SipcoreConfig
@@ -37,6 +38,8 @@ def parse_config(text: str) -> SipcoreConfig:
     _check_durations(config)
     _check_addresses(config)
     check_dialog(config.dialog)
+    if config.bin is not None:
+        check_bin(config.bin, config.domains)
     return config
 
 

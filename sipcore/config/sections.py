@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from sipcore.config.bin import Bin
 from sipcore.config.cachedb import CacheStore
 from sipcore.config.cdr import Cdr
 from sipcore.config.dialog import Dialog
@@ -62,6 +63,7 @@ class SipcoreConfig(Section, frozen=True):
     dialog: Dialog = Dialog()
     cdr: Cdr | None = None
     replication: Replication | None = None
+    bin: Bin | None = None
     resolver: Resolver = Resolver()
     script: Script | None = None
     cachedb: Annotated[tuple[CacheStore, ...], msgspec.Meta(max_length=32)] = ()

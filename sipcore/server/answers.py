@@ -13,6 +13,7 @@ from sipcore.replication.link import ReplicationLink
 from sipcore.server.accounting import Accounting
 from sipcore.server.assemble import Parts
 from sipcore.server.ban_desk import BanDesk
+from sipcore.server.bin_peers import BinPeers
 from sipcore.server.histogram import Histogram
 from sipcore.server.scripting import Scripting
 from sipcore.server.sockets import transport_counters
@@ -41,6 +42,7 @@ class Answers:
         flush: Callable[[float], None],
         scripting: Scripting,
         accounting: Accounting,
+        bin_peers: BinPeers,
         started_at: float,
     ) -> None:
         self._config = config
@@ -58,6 +60,7 @@ class Answers:
         self._flush = flush
         self._scripting = scripting
         self._accounting = accounting
+        self._bin = bin_peers
         self._started_at = started_at
         self.batch_seconds = Histogram(BATCH_SECONDS)
         self.batch_messages = Histogram(BATCH_MESSAGES)
@@ -162,4 +165,5 @@ class Answers:
             **self._tracing.counters,
             **self._scripting.counters,
             **self._accounting.counters,
+            **self._bin.counters,
         }

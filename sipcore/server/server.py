@@ -27,6 +27,7 @@ from sipcore.server.answers import Answers
 from sipcore.server.assemble import assemble, promise, replication_link
 from sipcore.server.ban_desk import BanDesk
 from sipcore.server.ban_export import BanExport
+from sipcore.server.bin_peers import BinPeers
 from sipcore.server.garbage import Garbage
 from sipcore.server.names import make_dns
 from sipcore.server.registration import ban_brute_force, start_users, stop_users
@@ -70,6 +71,7 @@ class Server:
         self._scripting = Scripting(loaded.config, self._parts, self._flush, [self._transports.admission.bus])
         self._scripting.add_to(self._reloads)
         self._accounting = Accounting(loaded.config, self._parts, self._flush, self._reloads)
+        self._bin = BinPeers(loaded.config, self._parts, self._flush)
         self._reloads.add("certificates", self._transports.reload)
         self._answers = self._make_answers(now)
         self._api = ControlApi(self._answers)
@@ -93,6 +95,7 @@ class Server:
             flush=self._flush,
             scripting=self._scripting,
             accounting=self._accounting,
+            bin_peers=self._bin,
             started_at=now,
         )
 
@@ -116,6 +119,7 @@ class Server:
             except OSError as error:
                 listen = self._link.settings.listen
                 raise ConfigError(f"replication.listen: {listen[0]}:{listen[1]}: {error.strerror}") from error
+        await self._bin.start(loop)
         await self._tracing.start()
         start_users(self._parts.auth, loop, self._on_answered)
         self._answers.ready = True
@@ -137,6 +141,7 @@ class Server:
         await self._accounting.stop()
         if self._link is not None:
             await self._link.stop()
+        self._bin.stop()
         self._transports.close()
         await self._export.stop()
         await self._scripting.stop()
@@ -180,6 +185,7 @@ class Server:
         self._send(sends)
         self._scripting.after_batch(now)
         self._accounting.after_batch()
+        self._bin.after_batch(now)
         self._dns.ask()
         self._arm()
 

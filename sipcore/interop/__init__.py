@@ -1,0 +1,1 @@
+"""Sans-IO: wire formats of other SIP servers, for who runs them beside this one."""

@@ -1,0 +1,78 @@
+"""Two cores on loopback that know of each other by BIN alone; and what strangers and bad peers can do."""
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kit.sip_live import CoreProcess, LivePhones, free_port, wait_for
+
+A, B = "127.0.0.1", "127.0.0.2"
+
+
+class BinPair:
+    """Core a tells core b, which nobody has made master."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ports = free_port(A), free_port(B)
+        port = free_port(A)
+        tables = [
+            f'listen = "{A}:{self.ports[0]}"\nreplicate_contacts_to = ["{B}:{self.ports[1]}"]\n',
+            f'listen = "{B}:{self.ports[1]}"\naccept_from = ["{A}"]\naccept_replicated_contacts = true\n',
+        ]
+        self.a = CoreProcess(folder, node="a", address=A, port=port, more=f"[bin]\n{tables[0]}")
+        self.b = CoreProcess(
+            folder, node="b", address=B, port=port, standalone=False, more=f"[bin]\n{tables[1]}"
+        )
+
+    def contacts(self) -> list[str]:
+        """What b has, as its operator sees it."""
+        return [row["aor"] for row in self.b.client.get("/v1/location")]
+
+    def tell(self, data: bytes, source: str) -> None:
+        """A datagram to b."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.bind((source, 0))
+            sender.sendto(data, (B, self.ports[1]))
+
+    def counted(self, name: str) -> int:
+        """A counter of b."""
+        return int(self.b.counters().get(name, 0))
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[BinPair]:
+    pair = BinPair(tmp_path)
+    with pair.a, pair.b:
+        yield pair
+
+
+def test_registrations_go_from_core_to_core_by_bin_and_serve_calls_there(pair: BinPair) -> None:
+    with LivePhones((A, pair.a.port), "alice", "bob") as phones:
+        phones.register("alice", "bob")
+        wait_for(
+            lambda: sorted(pair.contacts()) == ["sip:alice@example.test", "sip:bob@example.test"],
+            "b has both contacts",
+            pair.b.log,
+        )
+        phones.register("alice", expires=0)
+        wait_for(lambda: pair.contacts() == ["sip:bob@example.test"], "alice is gone at b", pair.b.log)
+        pair.b.role("MASTER", 2)
+        with LivePhones((B, pair.b.port), "carol") as others:
+            others.phone.call("x", b"carol", b"bob", time.monotonic())
+            others.wire.wait(0.1)
+            phones.until("ringing")
+    assert pair.a.counters()["bin_contacts_sent"] >= 5
+    assert pair.counted("bin_contacts_taken") >= 3
+
+
+def test_strangers_are_not_heard_and_bad_datagrams_are_counted(pair: BinPair) -> None:
+    for _ in range(20):
+        pair.tell(b"P4CK\0\0\0\0nonsense", A)
+    pair.tell(b"P4CK\0\0\0\0nonsense", "127.0.0.3")
+    wait_for(lambda: pair.counted("bin_malformed") == 20, "they are counted", pair.b.log)
+    wait_for(lambda: pair.counted("bin_strangers") == 1, "the stranger is counted", pair.b.log)
+    assert pair.b.log().count("bad BIN datagrams") == 1  # of 21 in ten seconds
+    assert pair.contacts() == []
