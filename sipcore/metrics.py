@@ -50,6 +50,8 @@ _OF_PEER = {
     "divergent_keys": "Keys that were different in the last comparison.",
     "repaired_keys": "Keys that this node had repaired since the link is up.",
     "comparisons": "Comparisons since the link is up.",
+    "sent_ratio": "Bytes that one byte of a compressed frame stands for, as sent.",
+    "received_ratio": "Bytes that one byte of a compressed frame stands for, as received.",
 }
 
 _OF_KIND = {

@@ -22,6 +22,7 @@ _PEER = {
     "it too": "peer_synced",
     "lag": "lag_events",
     "lag ms": "lag_ms",
+    "ratio": "sent_ratio",
     "bytes unacked": "unacked_bytes",
     "match ms ago": "last_match_ms_ago",
     "keys differ": "divergent_keys",

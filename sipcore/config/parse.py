@@ -129,6 +129,9 @@ def _check_addresses(config: SipcoreConfig) -> None:
 def _check_replication(replication: Replication, moving: tuple[str, ...]) -> None:
     if replication.listen in replication.peers:
         raise ConfigError(f"replication.peers: {replication.listen!r} is this node itself")
+    for far in replication.compress:
+        if far not in replication.peers:
+            raise ConfigError(f"replication.compress: {far!r} is not one of replication.peers")
     kinds = {kind.name.lower() for kind in Kind}
     for name, given in (("send", replication.send), ("accept", replication.accept)):
         for kind in given:

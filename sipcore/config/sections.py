@@ -33,6 +33,7 @@ class Replication(Section, frozen=True):
     semi_sync_kinds: tuple[Literal["contact", "dialog"], ...] = ("contact", "dialog")
     send: tuple[str, ...] = ()
     accept: tuple[str, ...] = ()
+    compress: tuple[HostPort, ...] = ()
 
 
 class Log(Section, frozen=True):

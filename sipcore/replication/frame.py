@@ -13,9 +13,11 @@ from enum import IntEnum
 from struct import Struct
 
 from sipcore.errors import ReplicationError
+from sipcore.replication.packing import WORTH, Packer, Unpacker, most_packed
 
 MAX_FRAME = 4 * 1024 * 1024
 MAC_SIZE = 16
+MAX_BODY = MAX_FRAME - MAC_SIZE  # its type included
 _LENGTH = Struct(">I")
 _COUNTER = Struct(">Q")
 
@@ -40,6 +42,8 @@ class FrameType(IntEnum):
     EXCHANGE = 14  # my records of these keys; send me yours
     REPAIR = 15  # the records as they are after yours
     COMPARED = 16  # how many keys were different
+    # since version 3, where both want it
+    PACKED = 17  # type and body of another frame, compressed
 
 
 class FrameWriter:
@@ -48,13 +52,16 @@ class FrameWriter:
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._counter = 0
+        self.packer: Packer | None = None  # from when on both sides know that they compress
 
     def frame(self, kind: FrameType, *parts: bytes) -> bytes:
-        """One frame whose body is these parts in a row."""
+        """One frame whose body is these parts in a row; packed, where both want it and it is worth it."""
         body = b"".join((bytes((kind,)), *parts))
-        head = _LENGTH.pack(len(body) + MAC_SIZE)
-        if len(body) + MAC_SIZE > MAX_FRAME:
+        if len(body) > MAX_BODY:
             raise ReplicationError(f"frame of {len(body)} bytes is over the limit of {MAX_FRAME}")
+        if self.packer is not None and len(body) >= WORTH and most_packed(len(body)) < MAX_BODY:
+            body = bytes((FrameType.PACKED,)) + self.packer.pack(body)
+        head = _LENGTH.pack(len(body) + MAC_SIZE)
         mac = frame_mac(self._key, self._counter, head, body)
         self._counter += 1
         return b"".join((head, body, mac))
@@ -67,6 +74,7 @@ class FrameReader:
         self._key = key
         self._counter = 0
         self._buffer = bytearray()
+        self.unpacker: Unpacker | None = None
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """The frames that are whole now; raises ReplicationError at the first that is not ours."""
@@ -91,6 +99,14 @@ class FrameReader:
         if not hmac.compare_digest(mac, frame_mac(self._key, self._counter, head, body)):
             raise ReplicationError(f"frame {self._counter} has a wrong MAC")
         self._counter += 1
+        return self._unpack(body[1:]) if body[0] == FrameType.PACKED else (body[0], body[1:])
+
+    def _unpack(self, packed: bytes) -> tuple[int, bytes]:
+        if self.unpacker is None:
+            raise ReplicationError("packed frame on a link that is not compressed")
+        body = self.unpacker.unpack(packed)
+        if body[0] == FrameType.PACKED:
+            raise ReplicationError("packed frame in a packed frame")
         return body[0], body[1:]
 
 

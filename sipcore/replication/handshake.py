@@ -18,7 +18,7 @@ from struct import Struct
 from sipcore.errors import ReplicationError
 
 MAGIC = b"SIPREP"
-VERSION = 2  # the newest that this node speaks: 2 compares what the nodes hold
+VERSION = 3  # the newest that this node speaks: 2 compares what the nodes hold, 3 may compress
 OLDEST = 1  # the oldest
 NONCE_SIZE = 32
 MIN_KEY_SIZE = 16

@@ -46,6 +46,7 @@ class LinkSettings:
     budget: float = 0.005
     timing: Timing = field(default_factory=Timing)
     tls: LinkTls | None = None
+    compress: tuple[Endpoint, ...] = ()  # those of the peers that are far
     waits: frozenset[Kind] | None = (
         None  # what an answer promises, if it is to wait for it; None: whatever it is
     )
@@ -88,6 +89,7 @@ class ReplicationLink(Generic[T]):
         self.ever_connected = False
         self._synced: dict[str, bool] = {}  # by peer: we hold all that it had when we last spoke
         self._peers = {ip_address(host): (host, port) for host, port in settings.peers}
+        self._far = {ip_address(host) for host, _ in settings.compress}
         if len(self._peers) != len(settings.peers):
             raise ConfigError("replication.peers: two peers on one address")
         self._doors = Doors(
@@ -199,6 +201,7 @@ class ReplicationLink(Generic[T]):
             self._on_refused(host, "its certificate is that of another address")
             return False
         self.connections.add(connection)
+        connection.session.compress = ip_address(host) in self._far
         return True
 
     def _admits(self, host: str) -> bool:

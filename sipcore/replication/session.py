@@ -8,9 +8,10 @@ from typing import ClassVar
 from sipcore.errors import ReplicationError
 from sipcore.replication.comparison import COMPARISON, Comparison
 from sipcore.replication.events import Acked, Event, NewerMaster, PeerRole, PeerSynced, PeerUp, Synced
-from sipcore.replication.frame import FrameReader, FrameType, FrameWriter
+from sipcore.replication.frame import MAX_BODY, FrameReader, FrameType, FrameWriter
 from sipcore.replication.handshake import OLDEST, VERSION, Handshake, SessionKeys
 from sipcore.replication.journal import Journal
+from sipcore.replication.packing import Packer, Unpacker, ratio
 from sipcore.replication.receiver import Counters, Position, Receiver
 from sipcore.replication.sender import Sender
 from sipcore.replication.wire import (
@@ -29,6 +30,7 @@ from sipcore.role import Role
 
 MAX_NAME = 64  # characters of a node's name
 COMPARES = 2  # the first version that does
+COMPRESSES = 3
 
 
 @dataclass(slots=True)
@@ -71,6 +73,7 @@ class ReplicationSession:
         self.receiver: Receiver | None = None
         self.version = 0  # of the protocol, agreed on with the peer
         self.comparison = Comparison(local.journal, now)
+        self.compress = False  # this node wants it; to be said before the first byte is fed
         self.heard = now
         self._until = now + local.timing.handshake
         self._handshake = Handshake(local.key, nonce, dialer=dialer, versions=local.versions)
@@ -149,7 +152,7 @@ class ReplicationSession:
             while size < room and (owed := self._next(now)) is not None:
                 frame = self._writer.frame(owed[0], *owed[1])
                 parts.append(frame)
-                size += len(frame)
+                size += sum(map(len, owed[1]))  # before it is packed: packing costs time, too
         return b"".join(parts)
 
     def _next(self, now: float) -> tuple[FrameType, tuple[bytes, ...]] | None:
@@ -187,7 +190,10 @@ class ReplicationSession:
         self.version = keys.version
         versions = {int(kind): capability.version for kind, capability in journal.capabilities.items()}
         gate = journal.gate
-        intro = Intro(self.local.node, journal.incarnation, gate.role, gate.epoch, journal.sequence, versions)
+        name = self.local.node
+        intro = Intro(
+            name, journal.incarnation, gate.role, gate.epoch, journal.sequence, versions, self.compress
+        )
         self._send(FrameType.INTRO, encode(intro))
 
     def _send(self, kind: FrameType, *body: bytes) -> None:
@@ -227,9 +233,24 @@ class ReplicationSession:
         self.peer = intro
         self.receiver = Receiver(self.local.journal.accepted, position, self.local.counters)
         self._next_beat = now
+        self._agree_on_compression(intro)
         self._send(FrameType.RESUME, encode(position.resume(intro.incarnation)))
         self._events.append(PeerUp(intro.node))
         self._on_peer_state(intro.role, intro.epoch, intro.sequence)
+
+    def _agree_on_compression(self, intro: Intro) -> None:
+        """From the next frame on: the peer has read this node's intro before it does."""
+        if not (self.compress and intro.compress and self.version >= COMPRESSES):
+            return
+        if self._writer is not None and self._reader is not None:
+            self._writer.packer, self._reader.unpacker = Packer(), Unpacker(MAX_BODY)
+
+    @property
+    def ratios(self) -> tuple[float | None, float | None] | None:
+        """Of what is sent and of what is received: bytes per byte on the wire; None: not compressed."""
+        if self._writer is None or self._writer.packer is None or self._reader is None:
+            return None
+        return ratio(self._writer.packer), ratio(self._reader.unpacker)
 
     def _check_versions(self, intro: Intro) -> None:
         for kind, capability in self.local.journal.capabilities.items():

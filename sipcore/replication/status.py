@@ -18,6 +18,7 @@ def session_status(session: ReplicationSession, now: float) -> dict[str, object]
         return {"connected": False}
     events, lag, unacked = sender.lag(now) if sender.started else (0, 0.0, 0)
     comparison = session.comparison
+    sent, received = session.ratios or (None, None)
     compared, matched_at = comparison.last(leads=session.leads), comparison.matched_at
     return {
         "connected": True,
@@ -36,6 +37,9 @@ def session_status(session: ReplicationSession, now: float) -> dict[str, object]
         "receive_progress": round(receiver.progress, 3),
         "snapshots": sender.snapshots,
         "peer_sequence": session.peer_sequence,
+        "compressed": session.ratios is not None,
+        "sent_ratio": sent,
+        "received_ratio": received,
         "heard_ms_ago": round((now - session.heard) * 1000, 3),
         "comparisons": comparison.count,
         "last_match_ms_ago": None if matched_at is None else round((now - matched_at) * 1000),

@@ -23,6 +23,7 @@ class Intro(msgspec.Struct, array_like=True):
     epoch: int
     sequence: int
     capabilities: dict[int, int]  # kind -> version
+    compress: bool = False  # the speaker wants this link compressed; since version 3
 
 
 class Resume(msgspec.Struct, array_like=True):

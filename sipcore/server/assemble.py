@@ -99,6 +99,7 @@ def replication_link(
         replication.budget,
         waits=None if len(waits) == 2 else waits,
         tls=LinkTls(replication.certificate, replication.key, replication.ca) if replication.ca else None,
+        compress=tuple(peer.pair for peer in replication.compress),
     )
     return ReplicationLink(settings, parts.journal, callbacks)
 

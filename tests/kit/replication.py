@@ -112,12 +112,15 @@ class Wire:
     nonces: tuple[bytes, bytes] = (b"A" * 32, b"B" * 32)
     errors: list[str] = field(default_factory=list)
     sent: int = 0
+    compress: tuple[bool, bool] = (False, False)  # who of them wants it
 
     def __post_init__(self) -> None:
         self.sessions = tuple(
             ReplicationSession(node.local, nonce, self.now + node.skew, dialer=node is self.a)
             for node, nonce in zip((self.a, self.b), self.nonces, strict=True)
         )
+        for session, wish in zip(self.sessions, self.compress, strict=True):
+            session.compress = wish
         self.pipes = (bytearray(), bytearray())  # to b, to a
         self.recorded = (bytearray(), bytearray())
 

@@ -27,8 +27,9 @@ def recorded(version: int) -> dict[str, bytes]:
 class Script:
     """A peer of another version: it speaks frames that were recorded, or made up."""
 
-    def __init__(self, node: Node, versions: tuple[int, int]) -> None:
+    def __init__(self, node: Node, versions: tuple[int, int], *, compress: bool = False) -> None:
         self.session = ReplicationSession(node.local, b"S" * 32, 0.0, dialer=False)
+        self.session.compress = compress
         hand = Handshake(KEY, b"P" * 32, dialer=True, versions=versions)
         self.session.feed(hand.take(), 0.0)
         hand.feed(self.session.output(0.0))
@@ -57,6 +58,20 @@ def test_the_frames_that_the_version_before_wrote_fill_the_table() -> None:
     assert set(peer.hear()) <= {FrameType[name] for name in frames}, "nothing that it would not know"
 
 
+def test_version_2_gets_nothing_compressed_even_if_it_seems_to_ask_for_it() -> None:
+    node = Node("b")
+    peer = Script(node, (1, 2), compress=True)
+    peer.say(FrameType.INTRO, encode(Intro("a", 1, Role.MASTER, 1, 0, {1: 1}, True)))
+    peer.say(FrameType.RESUME, recorded(2)["RESUME"])
+    node.become(Role.MASTER, 2)
+    node.register(b"sip:u@x", b"sip:u@h", 0.0)
+    node.flush(0.0)
+    heard = peer.hear()
+    assert FrameType.CHUNK in heard
+    assert FrameType.PACKED not in heard
+    assert peer.session.ratios is None
+
+
 @pytest.mark.parametrize("versions", [OLDER, NEWER])
 def test_two_nodes_of_different_versions_end_equal(versions: tuple[int, int]) -> None:
     a, b = Node("a"), Node("b", skew=50.0)
@@ -81,7 +96,7 @@ def test_fields_kinds_and_frames_of_the_version_after_are_skipped_and_counted() 
     peer = Script(node, NEWER)
     frames = recorded(VERSION)
     intro = msgspec.msgpack.decode(frames["INTRO"])
-    peer.say(FrameType.INTRO, msgspec.msgpack.encode([*intro[:5], {1: 1, 99: 7}, {"a": "field"}, 3]))
+    peer.say(FrameType.INTRO, msgspec.msgpack.encode([*intro[:5], {1: 1, 99: 7}, False, {"a": "field"}, 3]))
     assert peer.session.peer is not None
     for name in ("RESUME", "START"):
         peer.say(FrameType[name], frames[name])

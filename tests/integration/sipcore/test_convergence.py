@@ -132,7 +132,7 @@ def test_the_status_shows_the_lag_by_peer_and_kind_and_verify_fails_without_a_pe
     assert (shown.returncode, "contact" in shown.stdout, "BACKUP" in shown.stdout) == (0, True, True)
     state = json.loads(a.cli("replication", "status", "--json").stdout)
     (row,) = state["peers"].values()
-    assert (row["version"], row["lag_events"], row["kinds"]["dialog"]["lag_events"]) == (2, 0, 0)
+    assert (row["version"], row["lag_events"], row["kinds"]["dialog"]["lag_events"]) == (3, 0, 0)
     assert state["semi_sync"]["mode"] == "on"
     relay.cut()
     wait_for(lambda: not peer(a)["connected"], "the link is down", a.log)

@@ -35,6 +35,7 @@ peers = ["[fd89::12]:5070"]
 key_file = "/etc/sipcore/replication.key"
 semi_sync = "on"
 budget = "5ms"
+compress = ["[fd89::12]:5070"]
 [log]
 format = "console"
 level = "info"
@@ -48,6 +49,7 @@ def test_every_key_of_the_file_is_read() -> None:
     assert config.replication is not None
     assert config.replication.budget == 0.005
     assert config.replication.peers[0].pair == ("fd89::12", 5070)
+    assert config.replication.compress == config.replication.peers
 
 
 def test_what_is_left_out_has_a_default() -> None:
@@ -77,6 +79,11 @@ def test_what_is_left_out_has_a_default() -> None:
         ('"[fd89::12]:5070"', '"10.0.0.1:70000"', ["replication.peers[0]", "1..65535"]),
         ('"[fd89::12]:5070"', '"10.89.0.11:5070"', ["replication.peers", "this node itself"]),
         ('node = "a"', 'node = "a/b"', ["node", "'a/b'"]),
+        (
+            'compress = ["[fd89::12]:5070"]',
+            'compress = ["10.0.0.9:5070"]',
+            ["replication.compress", "'10.0.0.9:5070'", "not one of replication.peers"],
+        ),
         ("standalone = false", "standalone = 3", ["standalone", "3", "bool"]),
         ('address = "10.88.0.100"', 'address = "eth0"', ["listen[0].address", "'eth0'"]),
         ('address = "10.88.0.100"', 'address = "0.0.0.0"', ["listen[0].address", "VIP"]),

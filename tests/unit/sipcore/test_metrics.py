@@ -37,6 +37,7 @@ def replication() -> dict[str, Any]:
         "connected": True, "node": "b", "synced": True, "peer_synced": False, "lag_events": 1, "lag_ms": 0.5,
         "unacked_bytes": 10, "sync_progress": 1.0, "snapshots": 1, "heard_ms_ago": 3.0,
         "last_match_ms_ago": 40, "divergent_keys": 3, "repaired_keys": 4, "comparisons": 5,
+        "sent_ratio": 4.5, "received_ratio": 4.0,
         "kinds": {
             "contact": {"lag_events": 1, "divergent_keys": 3},
             "nonce": {"lag_events": 0, "divergent_keys": None},
