@@ -18,6 +18,7 @@ class Kind(IntEnum):
     NONCE = 4
     ANSWER = 5  # the last answer to a request other than INVITE
     FLOW = 6  # the connection that has taken the place of another one
+    BAN = 7  # who is banned, and whom pike blocks
     CDR = 9  # call detail records that are not on a disk yet
 
 

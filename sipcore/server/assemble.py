@@ -32,6 +32,8 @@ from sipcore.role import RoleGate
 from sipcore.server.names import make_resolver
 from sipcore.server.registration import digest_auth, keepalive, location_table, nat_tests, registrar_settings
 from sipcore.timers import TimerWheel
+from sipcore.transport.admission import Admission
+from sipcore.transport.ban_replica import BanReplica
 from sipcore.transport.layer import Send
 
 _REGISTER = re.compile(rb"\r\nCSeq *: *\d+ +REGISTER\r\n", re.IGNORECASE)
@@ -79,7 +81,7 @@ def assemble(loaded: Loaded, now: float) -> Parts:
 
 
 def replication_link(
-    loaded: Loaded, parts: Parts, callbacks: LinkCallbacks[Send]
+    loaded: Loaded, parts: Parts, admission: Admission, callbacks: LinkCallbacks[Send]
 ) -> ReplicationLink[Send] | None:
     """The link to the peers; None, and nothing is kept for them, when the config names none."""
     replication = loaded.config.replication
@@ -89,6 +91,7 @@ def replication_link(
     parts.journal.register(LocationReplica(parts.location))
     parts.journal.register(NonceReplica(parts.auth.nonces))
     parts.journal.register(FlowReplica(parts.location.moved, parts.journal))
+    parts.journal.register(BanReplica(admission, parts.journal))
     waits = _kinds(replication.semi_sync_kinds)
     settings = LinkSettings(
         loaded.config.node,

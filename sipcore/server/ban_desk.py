@@ -9,12 +9,15 @@ from sipcore.transport.bans import Ban, parse_source
 
 
 class BanDesk:
-    """Shows, adds and lifts bans; `text` gives the ruleset of the present ones."""
+    """Shows, adds and lifts bans; `text` gives the ruleset of the present ones, `flush` tells the peers."""
 
-    def __init__(self, admission: Admission, seconds: float, text: Callable[[], str]) -> None:
+    def __init__(
+        self, admission: Admission, seconds: float, text: Callable[[], str], flush: Callable[[float], None]
+    ) -> None:
         self._admission = admission
         self._seconds = seconds
         self.text = text
+        self._flush = flush
 
     def rows(self) -> Sequence[Json]:
         """The bans, and what pike blocks now."""
@@ -31,12 +34,16 @@ class BanDesk:
         """Ban a source; BanError when that cannot be."""
         now = time.monotonic()
         seconds = self._seconds if order.seconds is None else order.seconds
-        return _row(self._admission.bans.add(order.address, seconds, order.reason, now), now)
+        row = _row(self._admission.bans.add(order.address, seconds, order.reason, now), now)
+        self._flush(now)
+        return row
 
     def unban(self, address: str) -> bool:
         """Lift bans and blocks of a source; False when there was none."""
         lifted = self._admission.bans.remove(address)
-        return self._admission.unblock(parse_source(address)) or lifted
+        lifted = self._admission.unblock(parse_source(address)) or lifted
+        self._flush(time.monotonic())
+        return lifted
 
 
 def _row(ban: Ban, now: float) -> Json:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import structlog
 
+from sipcore.bus import Event
 from sipcore.control.api import ControlApi
 from sipcore.control.commands import RoleOrder
 from sipcore.errors import ConfigError, StaleEpochError
@@ -63,7 +64,9 @@ class Server:
         ban_brute_force(loaded.config, self._parts.auth, self._transports.admission.bans)
         self._dns = make_dns(loaded.config, self._parts.resolver, self._on_answered)
         callbacks = LinkCallbacks[Send](self._send, self._on_newer_master, self._on_sync, promise)
-        self._link = replication_link(loaded, self._parts, callbacks)
+        admission = self._transports.admission
+        self._link = replication_link(loaded, self._parts, admission, callbacks)
+        admission.bus.subscribe(Event.E_PIKE_BLOCKED, self._on_blocked)
         self._export = BanExport(self._transports.admission.bans, self._transports.ports)
         self._tracing = Tracing(loaded, now)
         self._watchers = self._tracing.tap.watchers
@@ -90,7 +93,9 @@ class Server:
             self._transports,
             self.change_role,
             tracing=self._tracing,
-            bans=BanDesk(self._transports.admission, self._config.bans.duration, self._export.text),
+            bans=BanDesk(
+                self._transports.admission, self._config.bans.duration, self._export.text, self._flush
+            ),
             reload=self._reloads.run,
             flush=self._flush,
             scripting=self._scripting,
@@ -236,6 +241,10 @@ class Server:
         except Exception:  # the other timers go on
             self._answers.failures += 1
             log.exception("timer failed")
+
+    def _on_blocked(self, _source: bytes, _count: int | None) -> None:
+        if self._link is not None:  # the peers hear of it, also when nothing else comes that is let in
+            asyncio.get_running_loop().call_soon(self._on_answered)
 
     def _on_answered(self) -> None:
         self._flush(time.monotonic())

@@ -41,6 +41,9 @@ class Pike:
         self._hits: dict[str, int] = {}
         self._blocked: dict[str, float] = {}  # until when
         self._unit_ends = 0.0
+        self.followers: list[
+            Callable[[str], None]
+        ] = []  # told of blocks that are made, renewed or lifted here
         self.blocks = 0  # how often a source was blocked
         self.untracked = 0  # messages that were not counted: too many sources in one unit
 
@@ -69,6 +72,31 @@ class Pike:
     def unblock(self, source: str) -> bool:
         """Let it in again; False when it was not blocked."""
         self._hits.pop(source, None)
+        if self._blocked.pop(source, None) is None:
+            return False
+        self._tell(source)
+        return True
+
+    def sources(self) -> list[str]:
+        """All that are blocked, or were until a moment ago."""
+        return list(self._blocked)
+
+    def until(self, source: str) -> float | None:
+        """How long it is blocked; None: it is not."""
+        return self._blocked.get(source)
+
+    def merge(self, source: str, until: float) -> bool:
+        """Another node blocks it; False when it is blocked as long here, or must not be."""
+        known = self._blocked.get(source)
+        if self._allow.overlaps(source) or (known or 0.0) >= until:
+            return False
+        if known is None and len(self._blocked) >= self._settings.max_sources:
+            return False
+        self._blocked[source] = until
+        return True
+
+    def forget(self, source: str) -> bool:
+        """Another node has let it in again."""
         return self._blocked.pop(source, None) is not None
 
     def _block(self, source: str, host: str, count: int, now: float) -> None:
@@ -81,6 +109,12 @@ class Pike:
         if not known:
             self.blocks += 1
             self._on_blocked(source, count, now)
+        if not known or count == self._settings.reqs_density_per_unit:  # once in a unit
+            self._tell(source)
+
+    def _tell(self, source: str) -> None:
+        for follower in self.followers:
+            follower(source)
 
     def _next_unit(self, now: float) -> None:
         """What was hot in the unit before is blocked already, so its counts are not needed any more."""

@@ -23,7 +23,12 @@ from sipcore.replication.journal import Journal
 from sipcore.role import Role, RoleGate
 from sipcore.timers import TimerWheel
 from sipcore.transaction.timers import TimerValues
+from sipcore.transport.admission import Admission
+from sipcore.transport.ban_replica import BanReplica
+from sipcore.transport.bans import BanList
 from sipcore.transport.layer import Hop, Send
+from sipcore.transport.pike import PikeSettings
+from sipcore.transport.source import AllowList
 from tests.kit.sip_channel import Channel
 from tests.kit.sip_sights import Sight, sights
 from tests.kit.sip_wire import SipWire
@@ -75,6 +80,9 @@ class Node:
         )
         self.journal.register(LocationReplica(self.location))
         self.journal.register(FlowReplica(self.location.moved, self.journal))
+        nobody = AllowList(())
+        self.admission = Admission(nobody, BanList(nobody), PikeSettings())
+        self.journal.register(BanReplica(self.admission, self.journal))
 
     def flush(self, now: float) -> None:
         """Pack what has changed."""

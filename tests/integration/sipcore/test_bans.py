@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.sip_live import CoreProcess, LivePhones, wait_for
+from tests.kit.sip_live import CoreProcess, LivePhones, free_port, wait_for
 from tests.kit.sip_streams import Streams, answers, options
 
 PIKE = """
@@ -153,3 +153,35 @@ def test_the_kernel_follows_the_ban_list_and_is_clean_again_afterwards(tmp_path:
         finally:
             keeper.terminate()
             keeper.wait(5)
+
+
+def test_after_a_power_cut_the_standby_has_the_bans_the_blocks_and_the_packet_rules(tmp_path: Path) -> None:
+    one, two = (f"127.0.78.{number}:{free_port()}" for number in (1, 2))
+    nodes = (("a", 1, (one, two)), ("b", 2, (two, one)))
+    a, b = (
+        CoreProcess(
+            tmp_path,
+            node=name,
+            address=f"127.0.78.{host}",
+            standalone=False,
+            link=link,
+            more=PIKE,
+        )
+        for name, host, link in nodes
+    )
+    with a, b:
+        a.role("MASTER", 1)
+        wait_for(lambda: b.status()["synced"], "the standby is in sync", b.log)
+        assert a.cli("ban", "add", "192.0.2.66", "--seconds", "600", "--reason", "scans").returncode == 0
+        wait_for(lambda: [row["reason"] for row in rows(b)] == ["scans"], "the ban", b.log)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flooder:
+            for number in range(40):
+                flooder.sendto(options(number, transport="UDP"), (a.address, a.port))
+        wait_for(lambda: len(rows(b)) == 2, "the block", b.log)
+        a.kill()
+        b.role("MASTER", 2)
+        assert {(row["source"], row["kind"]) for row in rows(b)} == {
+            ("192.0.2.66", "ban"),
+            ("127.0.0.1", "block"),
+        }
+        assert "192.0.2.66 timeout 5" in b.cli("ban", "export").stdout
