@@ -65,6 +65,7 @@ class DialogStore:
         self.is_us: Callable[[bytes], bool] = lambda uri: False
         self.heir: Callable[[Hop], Hop] = lambda hop: hop
         self.accountant: Accountant | None = None
+        self.touched: Callable[[Dialog], None] | None = None  # hears of each change that a peer must hear of
         self.states = dict.fromkeys(State, 0)  # how many dialogs are in each
         self.ends = dict.fromkeys(EndReason, 0)  # how many have ended, by reason
         self.refused = 0  # INVITEs for which there was no room, or with too much in them
@@ -187,6 +188,8 @@ class DialogStore:
 
     def touch(self, dialog: Dialog, *, deleted: bool = False) -> None:
         """The standby must hear of it."""
+        if self.touched is not None:
+            self.touched(dialog)
         if self._journal.capabilities and (deleted or self.is_replicated(dialog)):
             self._journal.touch(Kind.DIALOG, dialog.key)
 

@@ -9,9 +9,12 @@ from ipaddress import ip_address
 import structlog
 
 from sipcore.config import SipcoreConfig
+from sipcore.dialog.replica import DialogReplica
 from sipcore.errors import BinError, ConfigError
 from sipcore.interop.bin.contact import MODULE as CONTACTS
 from sipcore.interop.bin.contacts import BinContacts
+from sipcore.interop.bin.dialog import MODULE as DIALOGS
+from sipcore.interop.bin.dialogs import BinDialogs
 from sipcore.interop.bin.naming import Naming
 from sipcore.interop.bin.wire import BinReader
 from sipcore.replication.capability import Kind
@@ -23,7 +26,7 @@ LOG_SECONDS = 10.0  # at most one line about bad datagrams in this time
 SWEEP_SECONDS = 1.0
 SWEEP_SHARDS = 8  # of 256 in each sweep
 
-Module = BinContacts
+Module = BinContacts | BinDialogs
 
 
 class BinPeers(asyncio.DatagramProtocol):
@@ -51,11 +54,17 @@ class BinPeers(asyncio.DatagramProtocol):
         assert table is not None
         naming = _naming(config, use_domain=table.use_domain)
         to_contacts = [peer.pair for peer in table.replicate_contacts_to]
+        to_dialogs = [peer.pair for peer in table.replicate_dialogs_to]
+        core = parts.core
+        replica = next(part for part in core.capabilities if isinstance(part, DialogReplica))
         self._contacts = BinContacts(parts.location, naming, sends=bool(to_contacts))
-        self._modules = [self._contacts]
-        self._sends = [(self._contacts, to_contacts)]
+        self._dialogs = BinDialogs(parts.gate, core.dialogs, replica, naming, sends=bool(to_dialogs))
+        self._modules = [self._contacts, self._dialogs]
+        self._sends = [(self._contacts, to_contacts), (self._dialogs, to_dialogs)]
         if table.accept_replicated_contacts:
             self._takes[CONTACTS] = (self._contacts, Kind.CONTACT)
+        if table.accept_replicated_dialogs:
+            self._takes[DIALOGS] = (self._dialogs, Kind.DIALOG)
 
     async def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Listen."""
@@ -66,7 +75,7 @@ class BinPeers(asyncio.DatagramProtocol):
             self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(host, port))
         except OSError as error:
             raise ConfigError(f"bin.listen: {host}:{port}: {error.strerror}") from error
-        if CONTACTS in self._takes and self._is_alone:
+        if self._takes and self._is_alone:
             self._sweep()
 
     def stop(self) -> None:
@@ -133,7 +142,9 @@ class BinPeers(asyncio.DatagramProtocol):
             log.warning("bad BIN datagrams", source=host, reason=reason, **{counter: self._counts[counter]})
 
     def _sweep(self) -> None:
-        self._contacts.sweep(time.monotonic(), SWEEP_SHARDS)
+        now = time.monotonic()
+        self._contacts.sweep(now, SWEEP_SHARDS)
+        self._dialogs.sweep(now)
         self._sweep_timer = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
 
 

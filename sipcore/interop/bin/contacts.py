@@ -7,13 +7,12 @@ CSeq makes it old. What a delete has removed comes back with a higher CSeq only.
 Deviations: OpenSIPS takes any contact with another Call-ID, and an update that comes after its delete.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
 from sipcore.bus import Event
-from sipcore.errors import BinError, ParseError
+from sipcore.errors import BinError
 from sipcore.interop.bin.contact import (
     ALL_METHODS,
     BinAor,
@@ -24,19 +23,16 @@ from sipcore.interop.bin.contact import (
     decode,
     encode,
 )
-from sipcore.interop.bin.naming import Naming, received_out
+from sipcore.interop.bin.naming import Naming, check_uri, received_out, route_set, text_of
 from sipcore.interop.bin.wire import BinReader
 from sipcore.location.binding import NAT, Binding
 from sipcore.location.table import SHARDS, LocationTable
-from sipcore.message import NameAddr, Uri
-from sipcore.message.params import split_values
 
 TABLE = b"location"
 MAX_EXPIRES = 30 * 86400  # seconds that a contact may live
 MAX_TEXT = 2048  # bytes of each string of a contact
 GRACE = 60.0  # seconds after its end for which a standby keeps what nobody has removed
 MAX_WAITING = 100_000  # changes between two `take`
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _PACKETS = {
     Event.E_UL_AOR_INSERT: ContactPacket.AOR_INSERT,
     Event.E_UL_AOR_DELETE: ContactPacket.AOR_DELETE,
@@ -193,7 +189,7 @@ class BinContacts:
             cseq=packet.cseq,
             expires_at=now + max(min(packet.expires - wall, MAX_EXPIRES), -1.0),
             q=packet.q / 1000 if packet.q >= 0 else 1.0,
-            path=_path(packet.path),
+            path=route_set(packet.path, MAX_TEXT),
             received=received,
             instance=packet.instance,
             flags=NAT if received is not None else 0,
@@ -215,25 +211,8 @@ class BinContacts:
 
 
 def _check_texts(packet: BinContact) -> None:
-    """What is to stand in SIP messages of ours must not break them."""
-    for text in (packet.contact, packet.call_id, packet.user_agent, packet.path, packet.instance):
-        if len(text) > MAX_TEXT or _CONTROL.search(text):
-            raise BinError(f"a text of {len(text)} bytes is over {MAX_TEXT}, or has control characters in it")
-    try:
-        Uri.parse(packet.contact)
-    except ParseError as error:
-        raise BinError("contact: not a URI") from error
-    if len(packet.contact.split()) != 1 or len(packet.call_id.split()) != 1:
+    for text in (packet.call_id, packet.user_agent, packet.instance):
+        text_of(text, MAX_TEXT)
+    check_uri(packet.contact, MAX_TEXT)
+    if not packet.contact or len(packet.call_id.split()) != 1:
         raise BinError("contact or callid: empty, or with blanks in it")
-
-
-def _path(text: bytes) -> tuple[bytes, ...]:
-    if not text:
-        return ()
-    values = tuple(split_values(text))
-    try:
-        for value in values:
-            Uri.parse(NameAddr.parse(value).uri)
-    except ParseError as error:
-        raise BinError("path: not a list of URIs") from error
-    return values

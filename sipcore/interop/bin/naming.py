@@ -1,13 +1,16 @@
 """Sans-IO: AORs, listeners and hops as OpenSIPS writes them, and back."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from sipcore.errors import BinError, ParseError
-from sipcore.message import Uri
+from sipcore.message import NameAddr, Uri
+from sipcore.message.params import split_values
 from sipcore.transport.layer import DEFAULT_PORT, Hop
 
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 
 
@@ -69,3 +72,35 @@ def received_out(hop: Hop | None) -> bytes:
     host = f"[{hop.host}]" if ":" in hop.host else hop.host
     way = "" if hop.transport == "udp" else f";transport={hop.transport}"
     return f"sip:{host}:{hop.port}{way}".encode()
+
+
+def text_of(text: bytes, limit: int) -> bytes:
+    """This text, which is to stand in SIP messages of ours and must not break them."""
+    if len(text) > limit or _CONTROL.search(text):
+        raise BinError(f"a text of {len(text)} bytes is over {limit}, or has control characters in it")
+    return text
+
+
+def check_uri(text: bytes, limit: int) -> bytes:
+    """This URI; it may be absent."""
+    if text:
+        try:
+            Uri.parse(text_of(text, limit))
+        except ParseError as error:
+            raise BinError(f"{text[:40]!r} is not a URI") from error
+        if len(text.split()) != 1:
+            raise BinError(f"{text[:40]!r} is a URI with blanks in it")
+    return text
+
+
+def route_set(text: bytes, limit: int) -> tuple[bytes, ...]:
+    """The values of a Path or a route set."""
+    if not text:
+        return ()
+    values = tuple(split_values(text_of(text, limit)))
+    try:
+        for value in values:
+            check_uri(NameAddr.parse(value).uri, limit)
+    except ParseError as error:
+        raise BinError(f"{text[:40]!r} is not a list of URIs") from error
+    return values

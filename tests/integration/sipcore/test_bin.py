@@ -19,8 +19,10 @@ class BinPair:
         self.ports = free_port(A), free_port(B)
         port = free_port(A)
         tables = [
-            f'listen = "{A}:{self.ports[0]}"\nreplicate_contacts_to = ["{B}:{self.ports[1]}"]\n',
-            f'listen = "{B}:{self.ports[1]}"\naccept_from = ["{A}"]\naccept_replicated_contacts = true\n',
+            f'listen = "{A}:{self.ports[0]}"\nreplicate_contacts_to = ["{B}:{self.ports[1]}"]\n'
+            f'replicate_dialogs_to = ["{B}:{self.ports[1]}"]\n',
+            f'listen = "{B}:{self.ports[1]}"\naccept_from = ["{A}"]\naccept_replicated_contacts = true\n'
+            "accept_replicated_dialogs = true\n",
         ]
         self.a = CoreProcess(folder, node="a", address=A, port=port, more=f"[bin]\n{tables[0]}")
         self.b = CoreProcess(
@@ -30,6 +32,10 @@ class BinPair:
     def contacts(self) -> list[str]:
         """What b has, as its operator sees it."""
         return [row["aor"] for row in self.b.client.get("/v1/location")]
+
+    def calls(self) -> list[str]:
+        """The calls that b holds or leads."""
+        return [row["state"] for row in self.b.client.get("/v1/dialogs")]
 
     def tell(self, data: bytes, source: str) -> None:
         """A datagram to b."""
@@ -66,6 +72,26 @@ def test_registrations_go_from_core_to_core_by_bin_and_serve_calls_there(pair: B
             phones.until("ringing")
     assert pair.a.counters()["bin_contacts_sent"] >= 5
     assert pair.counted("bin_contacts_taken") >= 3
+
+
+def test_calls_go_from_core_to_core_by_bin_and_can_be_ended_there(pair: BinPair) -> None:
+    with LivePhones((A, pair.a.port), "alice", "bob") as phones:
+        phones.register("alice", "bob")
+        for name in ("x", "y"):
+            phones.call(name, "alice", "bob")
+            phones.phone.answer(name, time.monotonic())
+            phones.until("answered", call=name)
+            phones.until("established", call=name)
+        wait_for(lambda: pair.calls() == ["CONFIRMED", "CONFIRMED"], "b has both calls", pair.b.log)
+        phones.phone.bye("x", "caller", time.monotonic())
+        phones.until("bye_received", call="x")
+        wait_for(lambda: pair.calls() == ["CONFIRMED"], "the first is over at b", pair.b.log)
+        pair.a.kill()
+        pair.b.role("MASTER", 2)
+        assert pair.b.client.delete("/v1/dialogs?all=true") == {"ending": 1}
+        phones.until("bye_received", call="y")
+        wait_for(lambda: pair.calls() == [], "the second is over", pair.b.log)
+    assert pair.counted("bin_dialogs_taken") >= 4
 
 
 def test_strangers_are_not_heard_and_bad_datagrams_are_counted(pair: BinPair) -> None:
