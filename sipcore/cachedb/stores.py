@@ -2,11 +2,11 @@
 
 import difflib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from sipcore.cachedb.api import CacheDB, CacheQueryError, Capability
 from sipcore.cachedb.guard import Guard, GuardSettings
-from sipcore.cachedb.local import LocalCache
+from sipcore.cachedb.local import LocalCache, LocalTable
 from sipcore.cachedb.url import CacheUrl
 from sipcore.errors import ConfigError
 
@@ -59,6 +59,11 @@ class Stores:
 
     def __len__(self) -> int:
         return len(self._stores)
+
+    def local_tables(self, ids: Container[str]) -> list[LocalTable]:
+        """Those of them that are in this process."""
+        found = (store for store in self._stores.values() if store.id in ids)
+        return [store.table for store in found if isinstance(store, LocalCache)]
 
     def status(self) -> list[dict[str, object]]:
         """A row per store."""

@@ -11,6 +11,7 @@ import msgspec
 
 from sipcore.cachedb.url import CacheUrl
 from sipcore.config.bin import check_bin
+from sipcore.config.cachedb import check_store
 from sipcore.config.dialog import check_dialog
 from sipcore.config.kinds import HostPort, Section, Within
 from sipcore.config.sections import Replication, SipcoreConfig
@@ -38,6 +39,8 @@ def parse_config(text: str) -> SipcoreConfig:
     _check_durations(config)
     _check_addresses(config)
     check_dialog(config.dialog)
+    for index, store in enumerate(config.cachedb):
+        check_store(store, f"cachedb[{index}]")
     if config.bin is not None:
         check_bin(config.bin, config.domains)
     return config

@@ -19,6 +19,7 @@ class Kind(IntEnum):
     ANSWER = 5  # the last answer to a request other than INVITE
     FLOW = 6  # the connection that has taken the place of another one
     BAN = 7  # who is banned, and whom pike blocks
+    CACHE = 8  # entries of the in-process stores that are to be the same on both nodes
     CDR = 9  # call detail records that are not on a disk yet
 
 

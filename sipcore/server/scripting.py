@@ -6,6 +6,7 @@ from typing import Any
 
 from sipcore.bus import Bus
 from sipcore.cachedb.guard import GuardSettings
+from sipcore.cachedb.replica import CacheReplica
 from sipcore.cachedb.stores import Stores, open_store
 from sipcore.config import SipcoreConfig
 from sipcore.config.cachedb import CacheStore
@@ -34,6 +35,10 @@ class Scripting:
         buses: Iterable[Bus[Any]] = (),
     ) -> None:
         self.stores = open_stores(config)
+        replicated = {store.url.id for store in config.cachedb if store.replicate}
+        if replicated and config.replication is not None:
+            tables = self.stores.local_tables(replicated)
+            parts.journal.register(CacheReplica(tables, parts.journal))
         self._host: ScriptHost | None = None
         if config.script is None:
             return

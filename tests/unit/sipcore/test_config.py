@@ -137,6 +137,10 @@ def test_udp_and_tcp_may_share_an_address_and_two_streams_may_not() -> None:
         (GOOD + '[bans]\nallow = ["10.0.0.1/8"]\n', "bans.allow[0]: '10.0.0.1/8' is not a network"),
         (GOOD + '[tls]\nkey = "k.pem"\n', "tls.certificate: missing"),
         (GOOD + "[pike]\nreqs_density_per_unit = 0\n", "pike.reqs_density_per_unit: 0"),
+        (
+            GOOD + '[[cachedb]]\nurl = "redis:x://192.0.2.1/0"\nreplicate = true\n',
+            "cachedb[0].replicate: true is for local: stores; all nodes ask redis:x itself",
+        ),
         (GOOD + '[pike]\nremove_latency = "1ms"\n', "pike.remove_latency: 0.001s is not in 1s..86400s"),
     ],
 )
