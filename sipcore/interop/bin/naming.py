@@ -11,6 +11,7 @@ from sipcore.message.params import split_values
 from sipcore.transport.layer import DEFAULT_PORT, Hop
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+MAX_AOR = 512  # bytes
 TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 
 
@@ -35,8 +36,8 @@ class Naming:
 
     def aor_in(self, name: bytes) -> bytes:
         """The AOR of OpenSIPS's name for it."""
-        if not name or len(name.split()) != 1 or len(name) > 512:
-            raise BinError(f"an AOR of {len(name)} bytes, empty, or with blanks in it")
+        if len(text_of(name, MAX_AOR).split()) != 1:
+            raise BinError("an AOR that is empty, or has blanks in it")
         return b"sip:" + name if b"@" in name else b"sip:%b@%b" % (name, self.domain)
 
     def socket(self, hop: Hop | None) -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.opensips_bin import contact
 from tests.kit.sip_live import CoreProcess, LivePhones, free_port, wait_for
 
 A, B = "127.0.0.1", "127.0.0.2"
@@ -102,3 +103,31 @@ def test_strangers_are_not_heard_and_bad_datagrams_are_counted(pair: BinPair) ->
     wait_for(lambda: pair.counted("bin_strangers") == 1, "the stranger is counted", pair.b.log)
     assert pair.b.log().count("bad BIN datagrams") == 1  # of 21 in ten seconds
     assert pair.contacts() == []
+
+
+def test_beside_replication_the_master_takes_bin_and_its_standby_hears_of_it_from_the_master(
+    tmp_path: Path,
+) -> None:
+    port, links = free_port(A), [f"{host}:{free_port(host)}" for host in (A, B)]
+    bins = [free_port(host) for host in (A, B)]
+    table = 'accept_from = ["127.0.0.3"]\naccept_replicated_contacts = true\n'
+    master, standby = (
+        CoreProcess(
+            tmp_path, node=node, address=host, port=port, standalone=False, link=link,
+            more=f'[bin]\nlisten = "{host}:{at}"\n{table}',
+        )
+        for node, host, link, at in (
+            ("a", A, (links[0], links[1]), bins[0]), ("b", B, (links[1], links[0]), bins[1]),
+        )
+    )  # fmt: skip
+    told = contact(1, 0.0, expires=int(time.time()) + 600, last_modified=int(time.time()))
+    with master, standby, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind(("127.0.0.3", 0))
+        master.role("MASTER", 1)
+        wait_for(lambda: bool(standby.status()["synced"]), "they are in sync", standby.log)
+        peer.sendto(told, (B, bins[1]))
+        wait_for(lambda: standby.counters().get("bin_left_to_master") == 1, "it is left", standby.log)
+        assert standby.client.get("/v1/location") == []
+        peer.sendto(told, (A, bins[0]))
+        wait_for(lambda: len(standby.client.get("/v1/location")) == 1, "the standby has it", master.log)
+        assert master.client.get("/v1/location")[0]["aor"] == "sip:u@example.test"
