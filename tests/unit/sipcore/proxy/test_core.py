@@ -52,6 +52,16 @@ def test_a_request_that_comes_back_unchanged_is_a_loop(bench: Bench) -> None:
     assert "482" in brief(bench.say(twice, Hop("192.0.2.100", 5060)))
 
 
+def test_a_client_that_tries_again_with_another_branch_is_served_as_the_first_time(bench: Bench) -> None:
+    contact = ((b"Contact", b"<sip:bob@192.0.2.2:5060>"),)
+    for branch in (b"first", b"second"):  # RFC 3263 section 4.3: it has not heard our answer to the first
+        via = b"SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK%b" % branch
+        assert brief(bench.say(request(b"OPTIONS", b"sip:example.test", via=via))) == ["200"]
+        register = request(b"REGISTER", b"sip:example.test", via=via, headers=contact)
+        assert brief(bench.say(register)) == ["200"]
+        assert len(of(b"INVITE", bench.say(request(b"INVITE", via=via)))) == 1
+
+
 def test_a_request_that_came_through_another_sip_core_is_no_loop(bench: Bench) -> None:
     bench.register(b"carol", "203.0.113.3")
     sent = bench.say(request(b"INVITE", b"sip:carol@example.test", via=VIA))
