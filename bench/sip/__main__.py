@@ -29,6 +29,7 @@ def main() -> None:
         closed=arguments.closed,
         outstanding=arguments.outstanding,
         users=arguments.users,
+        replication=arguments.replication,
     )
     try:
         samples = _measure(plan, console, arguments.json)
@@ -56,6 +57,8 @@ def _measure(plan: Plan, console: Console, json: Path | None) -> list[Sample]:
                 samples.append(sample)
                 progress.advance(task)
     console.print(report.table(samples))
+    if plan.replication:
+        console.print(report.replication(samples))
     console.print(report.weights(comparison.weights))
     for note in (*report.notes(), *comparison.notes):
         console.print(f"- {note}", style="dim", markup=False)
@@ -77,6 +80,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--closed", type=int, default=plan.closed, help="calls of a round in closed loop")
     parser.add_argument("--outstanding", type=int, default=plan.outstanding, help="at a time in closed loop")
     parser.add_argument("--users", type=int, default=plan.users)
+    parser.add_argument(
+        "--replication", action="store_true", help="each server with a standby as well: Kamailio by DMQ"
+    )
     parser.add_argument("--limit", type=float, help="times Kamailio's CPU per call that are too much")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path, help="PNG; needs matplotlib")

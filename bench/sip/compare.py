@@ -15,7 +15,8 @@ from pathlib import Path
 from bench.sip.calls import Calls
 from bench.sip.load import Load, Outcome, UdpPort, run
 from bench.sip.registers import Registers
-from bench.sip.servers import HOST, ROOT, Server, ServerError, kamailio, sipcore
+from bench.sip.servers import HOST, PATIENCE, ROOT, Server, ServerError, kamailio, sipcore
+from bench.sip.standby import PAIRS, kamailio_dmq, sipcore_standby
 
 SERVERS = ("kamailio", "sipcore")
 SERVER_CORE, OWN_CORE = 0, 1
@@ -35,6 +36,7 @@ class Plan:
     outstanding: int = 50
     users: int = 20_000
     warm_up: int = 1000
+    replication: bool = False  # each server with a standby as well
     weigh: bool = True  # how much a contact of ours weighs, which takes a while
 
 
@@ -102,6 +104,8 @@ class Comparison:
         with self._stack:
             for name in self.plan.servers:
                 self._contenders.append(self._contender(name, folder))
+            for name in PAIRS if self.plan.replication else ():
+                self._contenders.append(self._pair(name, folder))
             self._stack = self._stack.pop_all()
         return self
 
@@ -151,10 +155,7 @@ class Comparison:
         start = {"sipcore": sipcore, "kamailio": kamailio}[name]
         plan, enter = self.plan, self._stack.enter_context
         server = enter(start(folder / name, core=SERVER_CORE, users=plan.users, digest=True))
-        calls = Calls(
-            UdpPort((HOST, server.port)), UdpPort((HOST, server.port)), plan.users, secrets.token_hex(3)
-        )
-        digest = Registers(UdpPort((HOST, server.port)), plan.users, calls.contact_port, digest=True)
+        calls, digest = self._loads(server)
         held = server.memory()
         self._register(name, digest)
         # Kamailio keeps no transaction of a REGISTER: all that it holds more now is contacts. Ours does.
@@ -176,6 +177,28 @@ class Comparison:
         self._progress(f"{name}: warming up")
         self._check(name, run(calls, plan.warm_up, outstanding=plan.outstanding))
         return Contender(name, server, calls, digest, plain)
+
+    def _pair(self, name: str, folder: Path) -> Contender:
+        start = {"sipcore-standby": sipcore_standby, "kamailio-dmq": kamailio_dmq}[name]
+        plan, cores = self.plan, {"core": SERVER_CORE, "standby_core": OWN_CORE}
+        server, contacts = self._stack.enter_context(
+            start(folder / name, users=plan.users, digest=True, **cores)
+        )
+        calls, digest = self._loads(server)
+        self._register(name, digest)
+        end = time.monotonic() + PATIENCE
+        while (held := contacts()) < plan.users:
+            if time.monotonic() > end:
+                raise ServerError(f"{name}: the standby holds {held} of {plan.users} contacts")
+            time.sleep(0.1)
+        self._progress(f"{name}: warming up")
+        self._check(name, run(calls, plan.warm_up, outstanding=plan.outstanding))
+        return Contender(name, server, calls, digest, None)
+
+    def _loads(self, server: Server) -> tuple[Calls, Registers]:
+        proxy, users = (HOST, server.port), self.plan.users
+        calls = Calls(UdpPort(proxy), UdpPort(proxy), users, secrets.token_hex(3))
+        return calls, Registers(UdpPort(proxy), users, calls.contact_port, digest=True)
 
     def _register(self, name: str, load: Registers) -> None:
         self._progress(f"{name}: registering {self.plan.users} users")

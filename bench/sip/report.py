@@ -18,8 +18,11 @@ Key = tuple[str, float]
 FAIRNESS = (
     "Kamailio: fast allocators (-x fm -X fm), one UDP worker; tm, rr, dialog, usrloc, registrar in memory;"
     " no sanity module, no log.",
-    "sipcore: its defaults, alone (no standby), one process, {python}.",
+    "sipcore: its defaults, alone (no standby, but in sipcore-standby: semi_sync as by default), one process,"
+    " {python}.",
     "REGISTER without digest: Kamailio's config and a routing script of ours, each without authentication.",
+    "kamailio-dmq: dmq with one worker, dmq_usrloc, dialog with enable_dmq; standbys run on the generator's"
+    " core, and their CPU is not counted.",
     "CPU is user and system time of all processes of the server, by the scheduler's count, with idle work.",
     "Server and generator have a core each; compare at equal rates, as one wake-up serves many messages"
     " when there is more to do.",
@@ -39,6 +42,20 @@ def table(samples: Sequence[Sample]) -> Table:
             if rows := _rows(samples, key, name):
                 out.add_row(*_cells(rows, base))
         out.add_section()
+    return out
+
+
+def replication(samples: Sequence[Sample]) -> Table:
+    """What a standby costs the master, from the same run."""
+    out = Table(title="CPU of the master that its standby costs, in microseconds", title_justify="left")
+    for column in ("scenario", "rate", "server", "alone", "with standby", "more"):
+        out.add_column(column, justify="left" if column in ("scenario", "server") else "right")
+    for key in dict.fromkeys((s.scenario, s.rate) for s in samples):
+        for name, pair in (("kamailio", "kamailio-dmq"), ("sipcore", "sipcore-standby")):
+            alone, both = _median(samples, key, name), _median(samples, key, pair)
+            if alone and both:
+                rate = f"{key[1]:g}/s" if key[1] else "closed"
+                out.add_row(key[0], rate, name, f"{alone:.1f}", f"{both:.1f}", f"{both - alone:+.1f}")
     return out
 
 

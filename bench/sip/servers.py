@@ -107,18 +107,25 @@ def write_config(folder: Path, *, port: int, users: int, digest: bool) -> Path:
 @contextmanager
 def kamailio(folder: Path, *, core: int, users: int, digest: bool) -> Iterator[Server]:
     """Kamailio with its fast allocators and one worker."""
-    folder.mkdir()
     port = free_port()
+    argv = kamailio_command(folder, port, users, digest=digest)
+    with _running("kamailio", argv, folder, core, port) as server:
+        yield server
+
+
+def kamailio_command(folder: Path, port: int, users: int, *, digest: bool, peer: int = 0) -> list[str]:
+    """Its files, and how it is started; `peer`: the port of a second one that it replicates to."""
+    folder.mkdir()
     text = (ROOT / "bench/kamailio/kamailio.cfg").read_text()
-    for name, value in (("HOST", HOST), ("PORT", port), ("FOLDER", folder), ("MODULES", _modules())):
+    values = {"HOST": HOST, "PORT": port, "PEER": peer, "FOLDER": folder, "MODULES": _modules()}
+    for name, value in values.items():
         text = text.replace(f"@{name}@", str(value))
     (folder / "kamailio.cfg").write_text(text)
     _write_tables(folder, users)
     argv = ["kamailio", "-DD", "-f", str(folder / "kamailio.cfg"), "-x", "fm", "-X", "fm"]
     argv += ["-m", "512", "-M", "16", "-P", str(folder / "pid"), "-Y", str(folder), "-w", str(folder)]
     argv += ["-A", "DIGEST"] if digest else []
-    with _running("kamailio", argv, folder, core, port) as server:
-        yield server
+    return argv + (["-A", "DMQ"] if peer else [])
 
 
 def free_port() -> int:
@@ -130,19 +137,31 @@ def free_port() -> int:
 
 @contextmanager
 def _running(name: str, argv: list[str], folder: Path, core: int, port: int) -> Iterator[Server]:
-    with running_at(name, ["taskset", "-c", str(core), *argv], folder / "log", port) as server:
+    with running_at(name, pinned(core, argv), folder / "log", port) as server:
         yield server
+
+
+def pinned(core: int, argv: list[str]) -> list[str]:
+    """On this core only."""
+    return ["taskset", "-c", str(core), *argv]
 
 
 @contextmanager
 def running_at(name: str, argv: list[str], log_path: Path, port: int) -> Iterator[Server]:
     """A server that answers on this port of HOST until the context ends."""
-    with log_path.open("wb") as log:
-        process = subprocess.Popen(argv, cwd=ROOT, stdout=log, stderr=log)
-    try:
+    with running(argv, log_path) as process:
         if not _answers(process, port):
             raise ServerError(f"{name} does not answer:\n" + log_path.read_text(errors="replace")[-2000:])
         yield Server(name, process, port)
+
+
+@contextmanager
+def running(argv: list[str], log_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process until the context ends."""
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(argv, cwd=ROOT, stdout=log, stderr=log)
+    try:
+        yield process
     finally:
         process.terminate()
         try:

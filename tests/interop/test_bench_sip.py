@@ -32,6 +32,7 @@ def test_each_call_and_each_registration_ends_well_on_both_servers() -> None:
         users=40,
         warm_up=20,
         weigh=False,
+        replication=True,
     )
     with Comparison(plan, lambda _text: None) as comparison:
         samples = list(comparison.samples())
@@ -40,6 +41,10 @@ def test_each_call_and_each_registration_ends_well_on_both_servers() -> None:
         ("sipcore", "call"),
         ("kamailio", "REGISTER digest"),
         ("sipcore", "REGISTER digest"),
+        ("kamailio-dmq", "call"),
+        ("sipcore-standby", "call"),
+        ("kamailio-dmq", "REGISTER digest"),
+        ("sipcore-standby", "REGISTER digest"),
     }
     assert [(s.server, s.scenario, s.wrong) for s in samples if s.failed] == []
     assert all(s.cpu_us > 0 for s in samples)
