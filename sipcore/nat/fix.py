@@ -44,8 +44,12 @@ def handle_ruri_alias(uri: bytes) -> tuple[bytes, bytes]:
     transport = _TRANSPORTS.get(number)
     if not _is_address(host) or not port.isdigit() or not 0 < int(port[:6]) <= MAX_PORT or transport is None:
         raise ParseError("Bad alias in the Request-URI")
-    tail = b"" if transport == b"udp" else b";transport=" + transport
-    return bytes(parsed), b"sip:%b:%b%b" % (host, port, tail)
+    return bytes(parsed), _way(host, port, transport)
+
+
+def alias_way(seen: Hop) -> bytes:
+    """What `handle_ruri_alias` makes of the alias of a phone that was seen there."""
+    return _way(_wire_host(seen.host), b"%d" % seen.port, seen.transport.encode())
 
 
 def fix_nated_sdp(content_type: bytes, body: bytes, host: str, *, origin: bool = False) -> bytes:
@@ -87,6 +91,11 @@ def _with_alias(uri: Uri, source: Hop) -> bytes:
     number = _NUMBERS.get(source.transport, b"1")
     uri.params[b"alias"] = b"%b~%d~%b" % (_wire_host(source.host), source.port, number)
     return bytes(uri)
+
+
+def _way(host: bytes, port: bytes, transport: bytes) -> bytes:
+    tail = b"" if transport == b"udp" else b";transport=" + transport
+    return b"sip:%b:%b%b" % (host, port, tail)
 
 
 def _wire_host(host: str) -> bytes:

@@ -1,5 +1,6 @@
 """Sans-IO: whether a request may be forwarded, RFC 3261 section 16.3, and for whom."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from sipcore.auth.digest import CredentialsUnavailableError, DigestAuth, Pending
@@ -20,6 +21,8 @@ from sipcore.transport.layer import Hop
 
 class Dialogs(Protocol):
     """Who follows the dialogs, as the proxy needs him."""
+
+    heir: Callable[[Hop], Hop]  # the connection that a phone has instead of the one that it had
 
     def find(self, message: Request | Response) -> Dialog | None:
         """The dialog that a message belongs to."""

@@ -269,7 +269,7 @@ class Proxy(Admission):
         """Forward it to its target set, or to its Request-URI; in a failure route: to new targets."""
         request, tx = call.request, call.tx
         if self._nat_tests and (b"contact" in request.first_lines or b";alias=" in call.uri):
-            pass_request(call, self._nat_tests)
+            pass_request(call, self._nat_tests, self.dialogs)
         groups = call.groups or [[Target(call.uri, (), call.info.flow)]]
         call.groups = []
         if call.context is not None:

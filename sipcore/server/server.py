@@ -254,11 +254,12 @@ class Server:
     def change_role(self, order: RoleOrder) -> None:
         """Take a role: the core first, then the peers and whoever follows the events."""
         now = time.monotonic()
+        was_master = self._gate.is_master
         self._core.on_role(order.role, order.epoch, now)
         self._transports.on_role(is_master=self._gate.is_master)
         self._scripting.on_role(is_master=self._gate.is_master)
         self._flush(now)
-        if self._gate.is_master:
+        if self._gate.is_master and not was_master:
             self._transports.reset(self._core.gone_flows())
         if self._link is not None:
             self._link.on_role()

@@ -1,5 +1,6 @@
 """IO shell: sockets bound to an address that this node may not have yet (the VIP of a BACKUP)."""
 
+import asyncio
 import ipaddress
 import socket
 import struct
@@ -9,7 +10,7 @@ BACKLOG = 4096
 _IP_FREEBIND, _IPV6_FREEBIND = 15, 78  # linux/in.h, linux/in6.h
 _IP_BIND_ADDRESS_NO_PORT = 24  # linux/in.h: the port is chosen by connect, so that all may be used
 _DEAD_AFTER_MS = 30_000
-_RESET = struct.pack("ii", 1, 0)
+_RESET, _LET_IT_LEAVE = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)
 
 
 def bound_socket(address: str, port: int, kind: socket.SocketKind, *, share: bool = False) -> socket.socket:
@@ -53,7 +54,22 @@ def tune(connection: socket.socket) -> None:
 
 
 def refuse(connection: socket.socket) -> None:
-    """Close with a reset: nothing of it stays in our kernel."""
-    with suppress(OSError):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    """Close with a reset."""
+    leave_nothing(connection)
     connection.close()
+
+
+def leave_nothing(connection: socket.socket, *, wanted: bool = True) -> None:
+    """Have its end be a reset, also by the death of the process, so that nothing of it stays in our kernel.
+
+    A FIN that cannot leave, since the link or the VIP is gone, would be kept for half a minute with the two
+    addresses of the connection, and this node, MASTER again by then, could not tell the phone of its end.
+    """
+    with suppress(OSError):  # it has ended
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET if wanted else _LET_IT_LEAVE)
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """End a connection of the event loop at once, with nothing left of it."""
+    leave_nothing(transport.get_extra_info("socket"))
+    transport.abort()

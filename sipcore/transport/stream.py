@@ -9,6 +9,7 @@ from sipcore.transport.connections import Ending, Flow
 from sipcore.transport.framing import PONG, Framing
 from sipcore.transport.identity import identities
 from sipcore.transport.layer import Hop
+from sipcore.transport.sockets import leave_nothing, reset
 
 
 class Connection(Protocol):
@@ -54,9 +55,10 @@ class StreamConnection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         user = self._user
         if user is None:  # closed while it was being opened
-            transport.abort()
+            reset(transport)
             return
         self._transport = transport
+        leave_nothing(transport.get_extra_info("socket"))
         certificate = transport.get_extra_info("peercert")
         if certificate:
             self.flow.identities = identities(certificate)
@@ -90,6 +92,7 @@ class StreamConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The peer sends no more: nothing is served to one that may be gone."""
+        self._let_leave()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -118,7 +121,7 @@ class StreamConnection(asyncio.Protocol):
         self._ending = ending
         transport = self._transport
         if transport is not None:
-            transport.abort()
+            reset(transport)
         self._end(ending)
 
     def _finish(self, ending: Ending) -> None:
@@ -126,8 +129,14 @@ class StreamConnection(asyncio.Protocol):
         self._ending = ending
         transport = self._transport
         if transport is not None:
+            self._let_leave()
             transport.close()
         self.flow.heard(time.monotonic(), pending=True)
+
+    def _let_leave(self) -> None:
+        """What is written reaches the peer before the end does."""
+        if self._transport is not None:
+            leave_nothing(self._transport.get_extra_info("socket"), wanted=False)
 
     def _end(self, ending: Ending) -> None:
         user, self._user, self._transport = self._user, None, None  # no circle is left for the collector

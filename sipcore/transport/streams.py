@@ -13,7 +13,7 @@ from sipcore.transport.connections import ConnectionTable, Ending, Flow, Refusal
 from sipcore.transport.identity import is_identity_of
 from sipcore.transport.layer import Hop, may_answer
 from sipcore.transport.listener import StreamListener
-from sipcore.transport.sockets import bound_socket, refuse, tune
+from sipcore.transport.sockets import bound_socket, leave_nothing, refuse, tune
 from sipcore.transport.stream import Connection, StreamConnection
 from sipcore.transport.tls import TlsClient, TlsServer
 from sipcore.transport.ws import WsConnection, WsServer
@@ -70,7 +70,7 @@ class Streams:
         if any(listener.transport in _WEB for listener in self.listeners):
             self._web = WsServer()
         for listener in self.listeners:
-            listener.start(loop, self._accept)
+            listener.start(loop, self.accept)
         self._sweeper = loop.call_later(SWEEP_SECONDS, self._sweep)
 
     def stop(self) -> None:
@@ -97,6 +97,11 @@ class Streams:
         connection = self.table.find(hop) or self._open(hop)
         if connection is None or not connection.send(data, hop):
             self._events.on_unsent(data, hop)
+
+    def is_back(self, hop: Hop) -> bool:
+        """Whether the phone there has connected to this node; one that we are opening to it says nothing."""
+        connection = self.table.find(hop)
+        return connection is not None and not connection.flow.is_outgoing
 
     # What connections tell (stream.StreamUser)
 
@@ -131,7 +136,8 @@ class Streams:
 
     # Accepting
 
-    def _accept(self, listener: StreamListener, made: socket.socket, host: str, port: int) -> None:
+    def accept(self, listener: StreamListener, made: socket.socket, host: str, port: int) -> None:
+        """Serve a connection that a phone has made, unless it is one too many."""
         now = time.monotonic()
         admission, table = self._admission, self.table
         if admission.is_active and not admission.admits_stream(host, now):
@@ -173,6 +179,7 @@ class Streams:
         except OSError:  # TimeoutError and SSLError are OSErrors
             connection.close(Ending.HANDSHAKE)
         except asyncio.CancelledError:
+            leave_nothing(made)
             connection.close(Ending.OURS)
 
     # Opening

@@ -77,7 +77,9 @@ class Transports:
             client=client,
             events=self,
         )
-        self._resets = Resets({listener.index: listener for listener in self._streams_of})
+        self._resets = Resets(
+            {listener.index: listener for listener in self._streams_of}, self.streams.accept
+        )
         self._senders = [self._udp_for(index, listen.address) for index, listen in enumerate(listens)]
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -98,8 +100,7 @@ class Transports:
 
     def reset(self, hops: Iterable[Hop]) -> None:
         """End what a master that is gone has left of these connections, so that the phones connect anew."""
-        find = self.streams.table.find
-        self._resets.start(hop for hop in hops if hop.transport != "udp" and find(hop) is None)
+        self._resets.start(hop for hop in hops if hop.transport != "udp" and not self.streams.is_back(hop))
 
     def close(self) -> None:
         """Close everything."""

@@ -15,6 +15,7 @@ from aiohttp.web_protocol import RequestHandler
 from sipcore.transport.connections import Ending, Flow, StreamLimits
 from sipcore.transport.framing import PONG
 from sipcore.transport.layer import Hop
+from sipcore.transport.sockets import leave_nothing, reset
 from sipcore.transport.stream import StreamUser
 
 SUBPROTOCOL = "sip"  # section 4.1
@@ -42,7 +43,7 @@ class WsConnection:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         if self._user is None:  # closed during the handshake of TLS
-            transport.abort()
+            reset(transport)
 
     def send(self, data: bytes, hop: Hop) -> bool:
         """Let it wait for its turn; a peer that does not read is cut off."""
@@ -60,7 +61,7 @@ class WsConnection:
         """Reset it."""
         self._ending = ending
         if self._transport is not None:
-            self._transport.abort()
+            reset(self._transport)
         self.on_lost()
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -82,11 +83,14 @@ class WsConnection:
         if user is None or not user.on_open(self, None):
             return socket
         self._ending = Ending.PEER
+        made = request.get_extra_info("socket")
+        leave_nothing(made)
         writer = asyncio.create_task(self._write(socket))
         try:
             await self._read(socket, user)
         finally:
             writer.cancel()
+            leave_nothing(made, wanted=False)
         return socket
 
     def on_bytes(self) -> None:

@@ -61,6 +61,10 @@ def test_a_phone_over_tcp_hears_of_the_takeover_at_once_and_connects_anew(tmp_pa
         with carol:
             carol.register("carol")
             wait_for(lambda: pair.b.status()["contacts"] == 3, "the standby knows it", pair.b.log)
+            carol.phone.call("waits", b"carol", b"bob", time.monotonic())
+            carol.wire.flush()
+            pair.phones.until("ringing", call="waits")
+            carol.until("progress", call="waits")  # the new master has something to send to her at once
             pair.ip("a", "link", "set", "eth0", "down")  # so that the dying kernel cannot say good-bye
             pair.power_cut()
             started = time.monotonic()

@@ -13,7 +13,11 @@ from tests.kit.sip_messages import parsed_request, request
 from tests.kit.sip_pair import SETTINGS, Node, SipPair
 from tests.kit.sip_proxy import VIA, brief
 
-LISTENERS = (Listener("192.0.2.100", 5060), Listener("192.0.2.100", 5060, "ws"))
+LISTENERS = (
+    Listener("192.0.2.100", 5060),
+    Listener("192.0.2.100", 5060, "ws"),
+    Listener("192.0.2.100", 5060, "tcp"),
+)
 CALLER, BOB = Hop("192.0.2.1", 5060), b"sip:bob@example.test"
 OLD, NEW = Hop("192.0.2.2", 40001, 1, "ws", 71), Hop("192.0.2.2", 40002, 1, "ws", 72)
 NEWEST = NEW._replace(port=40003, flow=73)
@@ -104,6 +108,41 @@ def test_a_bye_to_a_phone_that_is_not_back_yet_reaches_it(bench: Bench) -> None:
     (there,) = bench.say(bye, now=1.1)
     assert (there.hop, bench.unsent(there, 1.1)) == (OLD, [])
     assert words(bench.returns()) == [("BYE", NEW.flow)]
+
+
+def test_what_is_for_a_caller_behind_nat_goes_where_he_is_now_not_where_his_alias_says(bench: Bench) -> None:
+    far, old = Hop("192.0.2.3", 5060), Hop("192.0.2.4", 40009, 2, "tcp", 81)
+    for aor, contact, hop in ((b"dave", b"10.0.0.4", old), (b"carol", b"192.0.2.3", None)):
+        binding = Binding(b"sip:%b@%b" % (aor, contact), call_id=aor, cseq=1, expires_at=1e6, received=hop)
+        bench.pair.a.location.save(b"sip:%b@example.test" % aor, binding, 0.0)
+    invite = parsed_request(
+        bench.say(
+            request(
+                b"INVITE", b"sip:carol@example.test", via=b"SIP/2.0/TCP 10.0.0.4;rport;branch=z9hG4bKd",
+                sender=b"<sip:dave@example.test>;tag=d",
+                headers=((b"Contact", b"<sip:dave@10.0.0.4;transport=tcp>"),),
+            ), old, 0.5,
+        )[-1].data
+    )  # fmt: skip
+    (contact,) = invite.values(b"contact")
+    assert contact == b"<sip:dave@10.0.0.4;transport=tcp;alias=192.0.2.4~40009~2>"
+    bench.say(build_response(invite, 200, to_tag=b"c", headers=routes(invite)), far, 0.6)
+    bench.take_over()
+    route = ((b"Route", b", ".join(invite.values(b"record-route"))),)
+    info, bye = (
+        request(
+            method, contact[1:-1], via=VIA + method, sender=b"<sip:carol@example.test>;tag=c",
+            to=b"<sip:dave@example.test>;tag=d", cseq=cseq, headers=route,
+        )
+        for cseq, method in enumerate((b"INFO", b"BYE"), 2)
+    )  # fmt: skip
+    (there,) = bench.say(info, far, 1.1)
+    assert (there.hop, bench.unsent(there, 1.1)) == (old, [])
+    new = old._replace(port=40010, flow=82)
+    bench.node.location.moved.move(old, new)
+    assert (there.data, new) in [(send.data, send.hop) for send in bench.sent()]
+    (later,) = bench.say(bye, far, 1.2)
+    assert later.hop == new
 
 
 def test_a_caller_who_is_not_back_yet_hears_that_it_rings_and_is_not_hung_up_on(bench: Bench) -> None:

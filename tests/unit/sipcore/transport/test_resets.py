@@ -21,6 +21,10 @@ def vanish(connection: socket.socket) -> None:
     connection.close()
 
 
+def refused(_listener: StreamListener, made: socket.socket, host: str, port: int) -> None:
+    raise AssertionError(f"a connection with {host}:{port}: {made}")
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_a_phone_hears_of_the_end_of_its_old_connection_at_once(address: str) -> None:
     async def scenario() -> None:
@@ -32,7 +36,7 @@ def test_a_phone_hears_of_the_end_of_its_old_connection_at_once(address: str) ->
             vanish(made)
         old.close()
         new = StreamListener(address, port, "tcp", 0, tls=None, alias="never")
-        resets = Resets({0: new})
+        resets = Resets({0: new}, refused)
         hops = [Hop(address, phone.getsockname()[1], 0, "tcp", flow=1) for phone in phones]
         resets.start([*hops, hops[0]._replace(host="host.test"), hops[0]._replace(transport="tls")])
         for phone in phones:
@@ -42,6 +46,33 @@ def test_a_phone_hears_of_the_end_of_its_old_connection_at_once(address: str) ->
         with socket.create_connection((address, port)) as phone:
             assert phone.getpeername()[1] == port
         assert resets.sent == 3
+        resets.stop()
+        new.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_phone_that_calls_back_from_the_same_port_is_served_over_that_connection() -> None:
+    async def scenario() -> None:
+        old = StreamListener("127.0.0.1", 0, "tcp", 0, tls=None, alias="never")
+        phone = socket.create_connection(("127.0.0.1", old.port))
+        source = phone.getsockname()
+        vanish(old.socket.accept()[0])
+        old.close()
+        new = StreamListener("127.0.0.1", old.port, "tcp", 0, tls=None, alias="never")
+        served: asyncio.Queue[tuple[socket.socket, str, int]] = asyncio.Queue()
+        resets = Resets({0: new}, lambda _, *made: served.put_nowait(made), patience=10.0)
+        resets.start([Hop(source[0], source[1], 0, "tcp", flow=1)])
+        phone.settimeout(5)
+        with pytest.raises(ConnectionResetError):
+            await asyncio.to_thread(phone.recv, 1)
+        phone.close()
+        with socket.create_connection(("127.0.0.1", old.port), 5, source) as back:
+            async with asyncio.timeout(5):
+                made, *address = await served.get()
+            back.sendall(b"x")
+            assert (made.recv(1), tuple(address)) == (b"x", source)
+            made.close()
         resets.stop()
         new.close()
 
