@@ -27,7 +27,8 @@ class Shell:
         self._env = {**os.environ, name: value, "XDG_RUNTIME_DIR": str(folder)}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        argv = [sys.executable, "-m", "haagent", "lab", *arguments]
+        # a test run that a shell has put into the background ignores Ctrl-C, and so would this
+        argv = ["env", "--default-signal=INT", sys.executable, "-m", "haagent", "lab", *arguments]
         return subprocess.Popen(
             argv, env=self._env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
@@ -78,15 +79,6 @@ def test_interrupted_demo_leaves_nothing_behind(shell: Shell, number: signal.Sig
     process.send_signal(number)
     process.communicate(timeout=20)
     assert process.returncode not in {0, 1}
-
-
-def test_campaign_loses_nothing_in_two_rounds(shell: Shell, tmp_path: Path) -> None:
-    result = tmp_path / "result.json"
-    code, text = shell.run("campaign", "--rounds", "2", "--users", "20", "--json", str(result))
-    assert code == 0, text
-    summary = json.loads(result.read_text())
-    assert summary["rounds"] == 2
-    assert summary["calls"] > 40
 
 
 def test_standing_laboratory_obeys_its_commands(shell: Shell, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.kit.sip_live import DOMAIN, wait_for
 from tests.kit.sip_streams import options
 
 pytestmark = pytest.mark.root
-SECONDS = float(os.environ.get("SILENCE_SECONDS", "20"))
+SECONDS = float(os.environ.get("SILENCE_SECONDS", "12"))
 MORE = f"""
 [[listen]]
 address = "{VIP}"
