@@ -22,7 +22,8 @@ from haagent.guard_process import GuardProcess, death
 from haagent.health.runner import HealthChecks
 from haagent.health.weights import Finding
 from haagent.hooks.runner import Hooks
-from haagent.notify.adapter import CoreAdapter, open_core
+from haagent.notify.adapter import open_core
+from haagent.notify.core_adapter import CoreAdapter
 from haagent.notify.told import CoreState, Told
 from haagent.pipe import Core, Order, Report, RoleChange
 from haagent.record import History

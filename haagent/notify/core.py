@@ -7,7 +7,6 @@ of another one. Nothing of a takeover waits for it; the newest role is told unti
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -15,6 +14,7 @@ import msgspec
 import structlog
 
 from haagent.awake import Awake
+from haagent.notify.core_adapter import CoreAdapter
 from haagent.notify.told import CoreState, Told
 from haagent.telemetry.events import Event
 
@@ -27,7 +27,7 @@ MAX_EVENT_BYTES = 1 << 20
 _HTTP_CONFLICT = 409
 
 
-class CoreLink:
+class CoreLink(CoreAdapter):
     """One persistent connection for the role and one for the events, both made again when they break."""
 
     def __init__(
@@ -43,34 +43,7 @@ class CoreLink:
         self._silence = silence
         self._awake = Awake()
         self._path = path
-        self._on_state = on_state
-        self._on_gone = on_gone
-        self._on_told = on_told
-        self._wanted: Told | None = None
-        self._pending = asyncio.Event()
-        self._settled = asyncio.Event()
-        self._settled.set()
-        self._heard = asyncio.Event()
-        self.connected = False
-        self.last: dict[str, Any] = {}
-
-    def tell(self, told: Told) -> None:
-        """Have the core take this role; a newer one replaces what is still under way."""
-        self._wanted = told
-        self._settled.clear()
-        self._pending.set()
-
-    async def settle(self, seconds: float) -> None:
-        """Wait until the core has the newest role, but not longer than this."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._settled.wait()
-
-    async def first_word(self, seconds: float) -> None:
-        """Wait until the core has been heard, but not longer than this."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._heard.wait()
+        super().__init__(on_state=on_state, on_gone=on_gone, on_told=on_told)
 
     async def run(self) -> None:
         """Follow and tell until cancelled."""

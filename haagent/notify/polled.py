@@ -8,11 +8,11 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import structlog
 
 from haagent.config.core import PolledConfig
+from haagent.notify.core_adapter import CoreAdapter
 from haagent.notify.dialects import CoreRefusedError, CoreSilentError, Dialect, Seen
 from haagent.notify.told import CoreState, Told
 from haagent.telemetry.events import Event
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds before the role is told again
 
 
-class PolledCore:
+class PolledCore(CoreAdapter):
     """The two loops around a dialect."""
 
     def __init__(
@@ -36,36 +36,9 @@ class PolledCore:
     ) -> None:
         self._dialect = dialect
         self._config = config
-        self._on_state = on_state
-        self._on_gone = on_gone
-        self._on_told = on_told
-        self._wanted: Told | None = None
-        self._pending = asyncio.Event()
-        self._settled = asyncio.Event()
-        self._settled.set()
-        self._heard = asyncio.Event()
+        super().__init__(on_state=on_state, on_gone=on_gone, on_told=on_told)
         self._misses = 0
         self._pid = 0
-        self.connected = False
-        self.last: dict[str, Any] = {}
-
-    def tell(self, told: Told) -> None:
-        """Have the core take this role; a newer one replaces what is still under way."""
-        self._wanted = told
-        self._settled.clear()
-        self._pending.set()
-
-    async def settle(self, seconds: float) -> None:
-        """Wait until the core has the newest role, but not longer than this."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._settled.wait()
-
-    async def first_word(self, seconds: float) -> None:
-        """Wait until the core has been heard, but not longer than this."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._heard.wait()
 
     async def run(self) -> None:
         """Ask and tell until cancelled."""
