@@ -78,6 +78,15 @@ class AgentNode:
             argv = [sys.executable, "-m", "haagent", "run", str(self.config)]
             self.agent = self.host.spawn(argv, stdout=log, stderr=log)
 
+    def argv(self, *command: str) -> list[str]:
+        """The command line of an operator's command."""
+        return [sys.executable, "-m", "haagent", *command, "--config", str(self.config)]
+
+    def haagent(self, *command: str) -> tuple[int, str]:
+        """Its exit code, and what it said."""
+        done = subprocess.run(self.argv(*command), capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
     def forget(self) -> None:
         """Lose what the agent keeps on disk: its epoch and its history."""
         shutil.rmtree(self.base / "state")

@@ -1,8 +1,6 @@
 """Hooks of two real agents: what hangs delays no takeover, and everybody hears of everything in order."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -59,8 +57,9 @@ def hooked(tmp_path: Path) -> Iterator[Hooked]:
 
 
 def haagent(node: AgentNode, *command: str) -> str:
-    argv = [sys.executable, "-m", "haagent", *command, "--config", str(node.config)]
-    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    code, said = node.haagent(*command)
+    assert code == 0, said
+    return said
 
 
 def lines(path: Path) -> list[str]:

@@ -3,41 +3,22 @@
 import json
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from haagent.lab.topology import Lan
 from tests.integration.haagent.pair import AgentNode, Pair
 
 pytestmark = pytest.mark.root
 
 
-@pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
-    with Lan() as lan:
-        both = Pair(lan, tmp_path)
-        try:
-            both.start()
-            yield both
-        finally:
-            both.stop()
-
-
-def argv(node: AgentNode, *command: str) -> list[str]:
-    return [sys.executable, "-m", "haagent", *command, "--config", str(node.config)]
-
-
 def haagent(node: AgentNode, *command: str) -> tuple[int, str]:
-    done = subprocess.run(argv(node, *command), capture_output=True, text=True, check=False)
-    return done.returncode, " ".join((done.stdout + done.stderr).split())
+    code, said = node.haagent(*command)
+    return code, " ".join(said.split())
 
 
 def test_a_day_of_an_operator(pair: Pair) -> None:
     assert haagent(pair.a, "status", "--check")[0] == 0
-    watching = subprocess.Popen(argv(pair.a, "status", "--json", "--watch"), stdout=subprocess.PIPE)
+    watching = subprocess.Popen(pair.a.argv("status", "--json", "--watch"), stdout=subprocess.PIPE)
     assert watching.stdout is not None
     seen = [json.loads(watching.stdout.readline()) for _ in range(2)]
     assert [state["role"] for state in seen] == ["MASTER", "MASTER"]

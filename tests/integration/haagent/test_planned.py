@@ -1,35 +1,18 @@
 """haagent switchover --at on two real agents."""
 
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-from haagent.lab.topology import Lan
 from tests.integration.haagent.pair import AgentNode, Pair
 
 pytestmark = pytest.mark.root
 
 
-@pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
-    with Lan() as lan:
-        both = Pair(lan, tmp_path)
-        try:
-            both.start()
-            yield both
-        finally:
-            both.stop()
-
-
 def switchover(node: AgentNode, *options: str) -> tuple[int, str]:
-    argv = [sys.executable, "-m", "haagent", "switchover", *options, "--config", str(node.config)]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    return done.returncode, " ".join((done.stdout + done.stderr).split())
+    code, said = node.haagent("switchover", *options)
+    return code, " ".join(said.split())
 
 
 def later(seconds: float) -> str:

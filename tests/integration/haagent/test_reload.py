@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,9 +50,8 @@ def started(tmp_path: Path) -> Iterator[Callable[..., Pair]]:
 
 
 def haagent(node: AgentNode, *command: str) -> tuple[int, str]:
-    argv = [sys.executable, "-m", "haagent", *command, "--config", str(node.config)]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    return done.returncode, (done.stdout + done.stderr).replace("\n", " ").strip()
+    code, said = node.haagent(*command)
+    return code, said.replace("\n", " ").strip()
 
 
 def edit(node: AgentNode, *changes: tuple[str, str], more: str = "") -> None:

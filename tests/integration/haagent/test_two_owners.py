@@ -2,28 +2,15 @@
 
 import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from haagent.lab.topology import PORTS, VIP, VIP6, Lan
+from haagent.lab.topology import PORTS, VIP, VIP6
 from tests.integration.haagent.pair import AgentNode, Pair
 from tests.kit.cut import Cut
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
 CLIENT_MAC = next(port.mac for port in PORTS if (port.host, port.wire) == ("client", "lan"))
-
-
-@pytest.fixture(name="pair")
-def _pair(tmp_path: Path) -> Iterator[Pair]:
-    with Lan() as lan:
-        both = Pair(lan, tmp_path)
-        try:
-            both.start()
-            yield both
-        finally:
-            both.stop()
 
 
 def announcements(node: AgentNode) -> int:

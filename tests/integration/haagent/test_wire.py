@@ -2,7 +2,6 @@
 
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,17 +11,6 @@ from tests.integration.haagent.pair import Pair
 from tests.kit.capture import Capture
 
 GROUP = "224.0.0.18"
-
-
-@pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
-    with Lan() as lan:
-        both = Pair(lan, tmp_path)
-        try:
-            both.start()
-            yield both
-        finally:
-            both.stop()
 
 
 @pytest.mark.interop
