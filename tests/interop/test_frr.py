@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from haagent.lab.topology import VIP, VIP6, Lan
+from haagent.lab.topology import VIP6, Lan
 from tests.kit.agent import Agent
 from tests.kit.capture import Capture
 from tests.kit.frr import MISSING, Frr
+from tests.kit.vrrp_dialect import Dialect
 
 pytestmark = [
     pytest.mark.interop,
@@ -22,23 +23,14 @@ MAC = "00:00:5e:00:01:33"
 
 
 @dataclass(frozen=True)
-class Dialect:
+class FrrDialect(Dialect):
     """FRR on host a, ours on host b."""
 
-    name: str
-    version: int = 3
-    interval: float = 0.1
-    ours: str = ""
-    vips: tuple[str, ...] = (VIP,)
     sender: str = "02:88:00:00:00:0b"
 
     @property
     def family(self) -> str:
         return "IPv6" if ":" in self.vips[0] else "IPv4"
-
-    def master_down(self, priority: int) -> float:
-        """RFC 9568 and RFC 3768 section 6.1."""
-        return 3 * self.interval + (256 - priority) / 256 * (self.interval if self.version == 3 else 1.0)
 
     def frr(self, lan: Lan, priority: int) -> Frr:
         return Frr(
@@ -49,18 +41,12 @@ class Dialect:
             vips=self.vips,
         )
 
-    def agent(self, lan: Lan, folder: Path, priority: int) -> Agent:
-        extra = f"version = {self.version}\n{self.ours}"
-        return Agent(
-            lan.hosts["b"], folder, priority=priority, interval=self.interval, vips=self.vips, extra=extra
-        )
-
 
 DIALECTS = [
-    Dialect("v3"),
-    Dialect("v3-vmac", ours='virtual_mac = "on"', sender=MAC),
-    Dialect("v2", 2, 1.0),
-    Dialect("v3-ipv6", vips=("fe80::51", VIP6)),
+    FrrDialect("v3"),
+    FrrDialect("v3-vmac", ours='virtual_mac = "on"', sender=MAC),
+    FrrDialect("v2", 2, 1.0),
+    FrrDialect("v3-ipv6", vips=("fe80::51", VIP6)),
 ]
 
 
@@ -72,7 +58,7 @@ def lan() -> Iterator[Lan]:
 
 @pytest.mark.parametrize("dialect", [d for d in DIALECTS if d.sender != MAC], ids=lambda d: d.name)
 def test_ours_is_backup_to_a_better_frr_takes_over_when_it_is_killed_and_yields_when_it_is_back(
-    lan: Lan, tmp_path: Path, dialect: Dialect
+    lan: Lan, tmp_path: Path, dialect: FrrDialect
 ) -> None:
     with dialect.agent(lan, tmp_path, 100) as ours:
         with dialect.frr(lan, 200) as peer:
@@ -91,7 +77,7 @@ def test_ours_is_backup_to_a_better_frr_takes_over_when_it_is_killed_and_yields_
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
 def test_frr_takes_each_advertisement_of_ours_and_takes_over_at_its_goodbye(
-    lan: Lan, tmp_path: Path, dialect: Dialect
+    lan: Lan, tmp_path: Path, dialect: FrrDialect
 ) -> None:
     with dialect.agent(lan, tmp_path, 200) as ours:
         ours.wait_for("MASTER", timeout=15)

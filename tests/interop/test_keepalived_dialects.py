@@ -13,6 +13,7 @@ from haagent.lab.watch import wait_until
 from tests.kit.agent import Agent
 from tests.kit.capture import Capture
 from tests.kit.keepalived import Keepalived
+from tests.kit.vrrp_dialect import Dialect
 
 pytestmark = pytest.mark.interop
 
@@ -24,20 +25,11 @@ COMPLAINTS = ("nvalid", "mismatch", "ip number count", "unknown", "too long", "p
 
 
 @dataclass(frozen=True)
-class Dialect:
+class KeepalivedDialect(Dialect):
     """How both are configured: keepalived on host a, ours on host b."""
 
-    name: str
-    version: int = 3
-    interval: float = 0.1
-    ours: str = ""
     theirs: str = ""
-    vips: tuple[str, ...] = (VIP,)
     wire: dict[str, str] = field(default_factory=dict)  # what tshark reads of ours
-
-    def master_down(self, priority: int) -> float:
-        """RFC 9568 and RFC 3768 section 6.1."""
-        return 3 * self.interval + (256 - priority) / 256 * (self.interval if self.version == 3 else 1.0)
 
     def keepalived(self, lan: Lan, priority: int) -> Keepalived:
         return Keepalived(
@@ -52,43 +44,40 @@ class Dialect:
     def agent(self, lan: Lan, folder: Path, priority: int) -> Agent:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "password").write_text("s3cret42\n")
-        extra = f"version = {self.version}\n{self.ours}"
-        return Agent(
-            lan.hosts["b"], folder, priority=priority, interval=self.interval, vips=self.vips, extra=extra
-        )
+        return super().agent(lan, folder, priority)
 
 
 PASSWORD = "authentication {\n auth_type PASS\n auth_pass s3cret42\n }"
-V2 = Dialect("v2", 2, 1.0, wire={"vrrp.version": "2", "ip.ttl": "255", "vrrp.auth_type": "0"})
-PASS = Dialect(
+V2 = KeepalivedDialect("v2", 2, 1.0, wire={"vrrp.version": "2", "ip.ttl": "255", "vrrp.auth_type": "0"})
+PASS = KeepalivedDialect(
     "v2-pass",
     2,
     1.0,
     'password_file = "{folder}/password"',
-    PASSWORD,
+    theirs=PASSWORD,
     wire={"vrrp.version": "2", "vrrp.auth_type": "1", "vrrp.auth_string": "s3cret42"},
 )
-QUARTER = Dialect("v3-250ms", interval=0.25, wire={"vrrp.version": "3", "ip.dst": "224.0.0.18"})
-IPV6 = Dialect(
+QUARTER = KeepalivedDialect("v3-250ms", interval=0.25, wire={"vrrp.version": "3", "ip.dst": "224.0.0.18"})
+IPV6 = KeepalivedDialect(
     "v3-ipv6",
     vips=(LINK_LOCAL, VIP6),
     wire={"vrrp.version": "3", "ipv6.dst": "ff02::12", "ipv6.hlim": "255"},
 )
-UNICAST = Dialect(
+UNICAST = KeepalivedDialect(
     "v3-unicast",
     ours=f'unicast_peers = ["{A}"]',
     theirs=f"unicast_src_ip {A}\n unicast_peer {{ {B}\n }}",
     wire={"vrrp.version": "3", "ip.dst": A, "ip.ttl": "255"},
 )
-UNICAST2 = Dialect(
+UNICAST2 = KeepalivedDialect(
     "v2-unicast",
     2,
     1.0,
     f'unicast_peers = ["{A}"]',
-    f"unicast_src_ip {A}\n unicast_peer {{ {B}\n }}",
+    theirs=f"unicast_src_ip {A}\n unicast_peer {{ {B}\n }}",
     wire={"vrrp.version": "2", "ip.dst": A, "ip.ttl": "255"},
 )
-UNICAST6 = Dialect(
+UNICAST6 = KeepalivedDialect(
     "v3-unicast6",
     ours=f'unicast_peers = ["{A6}"]\nsource = "{B6}"\nmin_ttl = 64',
     theirs=f"unicast_src_ip {A6}\n unicast_peer {{ {B6}\n }}",
@@ -106,7 +95,7 @@ def lan() -> Iterator[Lan]:
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
 def test_ours_takes_over_from_a_killed_keepalived_in_time_and_yields_when_it_is_back(
-    lan: Lan, tmp_path: Path, dialect: Dialect
+    lan: Lan, tmp_path: Path, dialect: KeepalivedDialect
 ) -> None:
     with dialect.agent(lan, tmp_path, 100) as ours:
         with dialect.keepalived(lan, 200) as peer:
@@ -125,7 +114,7 @@ def test_ours_takes_over_from_a_killed_keepalived_in_time_and_yields_when_it_is_
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
 def test_keepalived_has_no_complaint_of_ours_and_takes_over_at_its_goodbye(
-    lan: Lan, tmp_path: Path, dialect: Dialect
+    lan: Lan, tmp_path: Path, dialect: KeepalivedDialect
 ) -> None:
     with dialect.agent(lan, tmp_path, 200) as ours:
         ours.wait_for("MASTER", timeout=15)
