@@ -1,4 +1,4 @@
-"""How soon phones over TCP, TLS and WebSocket ring after their master died: python -m bench.reunion [rounds].
+"""IO shell: python -m bench.reunion [rounds]: how soon phones on connections ring after their master died.
 
 The laboratory's LAN, two real cores, baresip over TCP and over TLS, a phone of ours over WebSocket; all are
 called when the new master has its role. Needs root, or user namespaces, and Debian's baresip-core.
